@@ -1,0 +1,71 @@
+# Umbra. `make help` lists the verbs. Products go to build/ (BUILD=DIR changes it). V=1 shows commands.
+BUILD ?= build
+PREFIX ?= /usr/local
+DESTDIR ?=
+export PATH := /usr/lib/ccache:/usr/sbin:/sbin:$(PATH)
+
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := all
+
+include scripts/build.mk
+include scripts/test.mk
+
+.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-fresh test-long bench lint format check \
+	vmlinux install install-deps clean
+
+all: $(BUILD)/umbra ## build build/umbra (needs `make install-deps` once)
+
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
+
+install-deps: ## install every package that building and testing needs (apt, root)
+	scripts/install-deps all
+
+bpf: $(BUILD)/bpf/umbra_tc.bpf.o ## build the BPF object alone
+user: $(BUILD)/umbra ## build the program
+
+demo: ## install what is needed, build, mirror real traffic in namespaces, show it (root)
+	scripts/install-deps demo
+	$(MAKE) --no-print-directory all
+	scripts/demo
+
+test: ## install what is needed, build, run all tests (root)
+	scripts/install-deps all
+	$(MAKE) --no-print-directory -j$$(nproc) all $(TEST_BINARIES)
+	$(MAKE) --no-print-directory check
+	scripts/run-tests $(BUILD)
+
+test-unit: $(UNIT_TESTS) ## unit tests only
+	scripts/run-tests $(BUILD) unit
+
+test-bpf: $(BPF_TESTS) ## BPF packet tables (root)
+	scripts/run-tests $(BUILD) bpf
+
+test-integration: $(BUILD)/umbra ## real servers and clients in namespaces (root)
+	scripts/run-tests $(BUILD) integration
+
+test-fresh: ## make demo and make test in a debootstrapped Debian 12 (root)
+	scripts/test-fresh
+
+bench: $(BUILD)/umbra $(BENCH_BINARIES) ## speed, as ratios against baselines of the same run (root)
+	scripts/bench $(BUILD)
+
+lint: ## clang-format and clang-tidy
+	scripts/lint $(BUILD)
+
+format: ## rewrite sources in the project's format
+	scripts/lint --fix
+
+check: $(BUILD)/bpf/umbra_tc.bpf.o ## layering of includes, sizes of files and functions, map names
+	scripts/check_layers
+	scripts/check_size
+	scripts/check_maps $(BUILD)/bpf/umbra_tc.bpf.o
+
+vmlinux: ## write vmlinux/vmlinux_ARCH.h from the running kernel's BTF
+	scripts/gen_vmlinux
+
+install: $(BUILD)/umbra ## install the program, systemd unit and completion under $(DESTDIR)$(PREFIX)
+	scripts/install "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
+
+clean: ## remove build/
+	rm -rf $(BUILD)

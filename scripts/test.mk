@@ -1,0 +1,48 @@
+# Test and benchmark programs: one per folder below tests/unit, tests/abi and tests/bpf.
+UNIT_FOLDERS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/*.cpp)))))
+UNIT_TESTS := $(patsubst %,$(BUILD)/tests/unit_%,$(UNIT_FOLDERS)) $(if $(wildcard tests/abi/*.cpp),$(BUILD)/tests/abi)
+BPF_TESTS := $(if $(wildcard tests/bpf/*.cpp),$(BUILD)/tests/bpf)
+BENCH_BINARIES := $(patsubst tests/bench/%.cpp,$(BUILD)/tests/bench_%,$(wildcard tests/bench/*.cpp))
+TEST_BINARIES := $(UNIT_TESTS) $(BPF_TESTS)
+
+$(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
+$(BUILD)/obj/tests/%.o: CXXFLAGS += -Wno-conversion
+$(BUILD)/obj/tests/bpf/%.o $(BUILD)/obj/tests/abi/%.o $(BUILD)/obj/tests/bench/%.o: | $(SKELETON)
+
+# A unit test of a folder links that folder's library and whatever it needs of the others.
+define unit_test
+$(BUILD)/tests/unit_$(1): $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/unit/$(1)/*.cpp)) $(call unit_libs,$(1))
+	$(say) LINK $$@
+	@mkdir -p $$(@D)
+	$(Q)$(CXX) $(CXXFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+		-lgtest_main -lgtest -lgmock $(LDLIBS) -lcrypto
+endef
+# The folders below a folder in user/LAYERS, from itself down.
+UPTO_base := base
+UPTO_net := base net
+UPTO_io := base net io
+UPTO_wire := base net wire
+UPTO_rules := base net rules
+UPTO_loader := base net io rules loader
+UPTO_capture := base net io capture
+UPTO_flow := base net flow
+UPTO_reassembly := base net io capture flow reassembly
+UPTO_protocol := base net wire protocol
+UPTO_replay := base net io wire rules protocol replay
+UPTO_control := base net io control
+unit_libs = $(foreach f,$(if $(UPTO_$(1)),$(UPTO_$(1)),$(FOLDERS)),$(call lib,$(f)))
+$(foreach f,$(UNIT_FOLDERS),$(eval $(call unit_test,$(f))))
+
+define whole_test
+$(BUILD)/tests/$(1): $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/$(1)/*.cpp)) $(LIBS)
+	$(say) LINK $$@
+	@mkdir -p $$(@D)
+	$(Q)$(CXX) $(CXXFLAGS) -o $$@ $$(filter %.o,$$^) -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group \
+		-lgtest_main -lgtest -lgmock $(LDLIBS) -lcrypto
+endef
+$(foreach t,bpf abi,$(eval $(call whole_test,$(t))))
+
+$(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/%.o $(LIBS)
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CXXFLAGS) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)

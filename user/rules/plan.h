@@ -1,0 +1,74 @@
+// Plan: what the rules compile to. A deterministic value: the same documents give the same plan in any file order.
+// The loader writes it into the maps, the terminator routes requests by it, `umbra explain` prints it.
+// Not here: rule slots, interfaces and generations, which belong to the running agent.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "net/ip_address.h"
+
+namespace umbra::rules {
+
+// One condition on a request; all of a rule's conditions must hold.
+struct HeaderCondition {
+    enum class Kind { exact, prefix, regex };
+    std::string name;  // lower case; "uri", "method", "authority" and "scheme" mean those parts of the request
+    Kind kind = Kind::exact;
+    std::string value;
+    bool operator==(const HeaderCondition&) const = default;
+};
+
+// Where the copies of one service port go.
+struct MirrorTarget {
+    std::uint16_t service_port = 0;
+    std::vector<Endpoint> endpoints;  // sorted; empty: the mirror is off for this port
+    bool operator==(const MirrorTarget&) const = default;
+};
+
+struct PlanRule {
+    std::string key;  // "namespace/name"
+    std::int32_t precedence = 0;
+    std::string destination;  // resolved host, e.g. "httpbin.default.svc.cluster.local"
+    std::vector<HeaderCondition> request;
+    std::vector<IpPrefix> sources;  // empty: any client
+    bool source_restricted = false;  // true with empty sources: no client fits
+    double percent = 100.0;
+    bool has_mirror = false;  // false: this rule ends the search and mirrors nothing
+    std::string mirror_host;
+    std::map<std::string, std::string> mirror_labels;
+    std::vector<MirrorTarget> targets;  // sorted by service port
+    std::string mirror_off_reason;      // why the mirror has no endpoints, for status
+    bool operator==(const PlanRule&) const = default;
+};
+
+// One live endpoint of an origin service, with the rules that can apply to it, best first.
+struct PlanOrigin {
+    Endpoint endpoint;
+    std::string service;  // host
+    std::uint16_t service_port = 0;
+    std::vector<std::uint32_t> candidates;  // indices into Plan::rules
+    bool operator==(const PlanOrigin&) const = default;
+};
+
+struct Plan {
+    std::vector<PlanRule> rules;      // sorted by precedence descending, then key
+    std::vector<PlanOrigin> origins;  // sorted by endpoint; only those that some mirroring rule covers
+    bool operator==(const Plan&) const = default;
+
+    const PlanOrigin* find_origin(const Endpoint& endpoint) const;
+};
+
+// The parts of a request that conditions look at. Header names in lower case.
+struct RequestView {
+    std::string_view method;
+    std::string_view target;  // path and query as on the wire
+    std::string_view authority;
+    std::string_view scheme = "http";
+    std::vector<std::pair<std::string_view, std::string_view>> headers;
+};
+
+}  // namespace umbra::rules

@@ -50,7 +50,7 @@ UMBRA_STATIC_ASSERT(sizeof(struct umbra_ledger_row) == (3 + UMBRA_REASON_COUNT) 
 /* Value of umbra_workers (key = worker). Counters unless marked as gauge. Written by that worker only. */
 struct umbra_worker_row {
 	__u64 captured_packets;	   /* clones read from the capture queue */
-	__u64 captured_bytes;
+	__u64 captured_bytes;	   /* TCP payload of the clones read: equals the kernel's cloned bytes */
 	__u64 foreign_packets;	   /* frames on the capture queue that are of no rule */
 	__u64 server_records;	   /* records read from the ring */
 	__u64 bad_records;	   /* records refused: version, type or length */

@@ -1,0 +1,54 @@
+// Attachment: our two programs on one device. The object is the attachment: it ends with the object, and with tcx also
+// when the process dies in any way, because a link lives as long as its descriptor.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+#include "loader/clsact_owner.h"
+#include "loader/netlink.h"
+
+namespace umbra::loader {
+
+struct HookProgram {
+    int fd = -1;
+    std::uint32_t id = 0;
+    std::string name;
+};
+using HookPrograms = std::array<HookProgram, 2>;  // index: Direction
+
+struct AttachDevice {
+    std::uint32_t ifindex = 0;
+    std::string name;
+};
+
+class Attachment {
+public:
+    static Result<Attachment> by_tcx(const AttachDevice& device, const HookPrograms& programs);
+    // netlink and owner outlive the attachment.
+    static Result<Attachment> by_clsact(const AttachDevice& device, const HookPrograms& programs,
+                                        NetlinkSocket& netlink, ClsactOwner& owner);
+    Attachment(Attachment&& other) noexcept;
+    Attachment& operator=(Attachment&&) = delete;
+    ~Attachment();
+
+    const AttachDevice& device() const { return device_; }
+    bool is_tcx() const { return netlink_ == nullptr; }
+    std::uint32_t program_id(unsigned direction) const { return program_ids_[direction]; }
+
+private:
+    Attachment(const AttachDevice& device, const HookPrograms& programs);
+    void remove_filters();
+
+    AttachDevice device_;
+    std::array<std::uint32_t, 2> program_ids_;
+    std::array<UniqueFd, 2> links_;     // tcx
+    NetlinkSocket* netlink_ = nullptr;  // clsact
+    std::uint32_t handle_ = 0;
+    bool created_qdisc_ = false;
+};
+
+}  // namespace umbra::loader

@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "net/ip_address.h"
@@ -30,11 +31,13 @@ struct MirrorTarget {
 };
 
 struct PlanRule {
-    std::string key;  // "namespace/name"
+    // "namespace/name". A key that ends in "#unselected" is a stand-in: its rule wins at endpoints that the rule's
+    // route does not select, so it mirrors nothing there.
+    std::string key;
     std::int32_t precedence = 0;
     std::string destination;  // resolved host, e.g. "httpbin.default.svc.cluster.local"
     std::vector<HeaderCondition> request;
-    std::vector<IpPrefix> sources;  // empty: any client
+    std::vector<IpPrefix> sources;   // empty: any client
     bool source_restricted = false;  // true with empty sources: no client fits
     double percent = 100.0;
     bool has_mirror = false;  // false: this rule ends the search and mirrors nothing
@@ -43,6 +46,9 @@ struct PlanRule {
     std::vector<MirrorTarget> targets;  // sorted by service port
     std::string mirror_off_reason;      // why the mirror has no endpoints, for status
     bool operator==(const PlanRule&) const = default;
+
+    // Where copies of calls to this service port go; null when nowhere.
+    const MirrorTarget* live_target(std::uint16_t service_port) const;
 };
 
 // One live endpoint of an origin service, with the rules that can apply to it, best first.
@@ -62,7 +68,7 @@ struct Plan {
     const PlanOrigin* find_origin(const Endpoint& endpoint) const;
 };
 
-// The parts of a request that conditions look at. Header names in lower case.
+// The parts of a request that conditions look at. Header names as the client wrote them.
 struct RequestView {
     std::string_view method;
     std::string_view target;  // path and query as on the wire

@@ -1,0 +1,101 @@
+#include "rules/plan_json.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "documents.h"
+
+namespace umbra::rules {
+namespace {
+
+using nlohmann::json;
+
+Plan full_plan() {
+    return plan_of(kHttpbin +
+                   rule("a",
+                        "  match:\n    source: {name: sleep}\n    request: {headers: {uri: {regex: '/.*'}, x: "
+                        "\"\\\"\xc3\xa4\\n\"}}\n" +
+                            kToV2) +
+                   rule("b", "  precedence: -7\n  match: {tcp: {sourceSubnet: ['fd00::/7', 0.0.0.0/0]}}\n" + kToV2) +
+                   rule("c", "  precedence: -8\n  mirror: {name: gone}\n") + pod("six", "app: httpbin", "'fd00::1'"));
+}
+
+TEST(PlanJson, RoundTripsWithoutLoss) {
+    const auto plan = full_plan();
+    ASSERT_EQ(plan.rules.size(), 3u);
+    ASSERT_EQ(plan.origins.size(), 2u);
+    const auto again = plan_from_json(plan_to_json(plan));
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(*again, plan);
+    EXPECT_EQ(plan_to_json(*again), plan_to_json(plan));
+    auto fraction = plan;
+    fraction.rules[0].percent = 0.1 + 0.2;
+    EXPECT_EQ(*plan_from_json(plan_to_json(fraction)), fraction);
+    EXPECT_EQ(*plan_from_json(plan_to_json({})), Plan{});
+}
+
+TEST(PlanJson, RefusesWhatIsWrong) {
+    const auto good = json::parse(plan_to_json(full_plan()));
+    const auto refused = [&](const std::string& pointer, json value) {
+        auto bad = good;
+        bad[json::json_pointer(pointer)] = std::move(value);
+        return !plan_from_json(bad.dump());
+    };
+    EXPECT_TRUE(refused("/format", 2));
+    EXPECT_TRUE(refused("/rules", "x"));
+    EXPECT_TRUE(refused("/rules/0/key", 1));
+    EXPECT_TRUE(refused("/rules/0/precedence", 1.5));
+    EXPECT_TRUE(refused("/rules/0/precedence", 4294967296));
+    EXPECT_TRUE(refused("/rules/0/precedence", -100));  // not sorted
+    EXPECT_TRUE(refused("/rules/0/percent", 100.5));
+    EXPECT_TRUE(refused("/rules/0/percent", "1"));
+    EXPECT_TRUE(refused("/rules/0/request/0/kind", "glob"));
+    EXPECT_TRUE(refused("/rules/0/sources/0/address", "x"));
+    EXPECT_TRUE(refused("/rules/0/sources/0/length", 129));
+    EXPECT_TRUE(refused("/rules/0/has_mirror", 1));
+    EXPECT_TRUE(refused("/rules/0/mirror_labels/version", 1));
+    EXPECT_TRUE(refused("/rules/0/targets/0/service_port", 65536));
+    EXPECT_TRUE(refused("/rules/0/targets/0/endpoints/0", "10.0.0.1"));
+    EXPECT_TRUE(refused("/origins/0/endpoint", nullptr));
+    EXPECT_TRUE(refused("/origins/0/candidates/0", 3));
+    EXPECT_TRUE(refused("/origins/0/candidates/0", -1));
+    EXPECT_TRUE(refused("/origins/0/candidates", json::array()));
+    EXPECT_TRUE(refused("/origins/0/candidates", json::array({0, 0, 0, 0, 0, 0, 0, 0, 0})));
+    EXPECT_TRUE(refused("/origins/1", good["origins"][0]));
+    EXPECT_FALSE(plan_from_json(""));
+    EXPECT_FALSE(plan_from_json("{"));
+    EXPECT_FALSE(plan_from_json("[]"));
+    EXPECT_FALSE(plan_from_json("null"));
+}
+
+TEST(PlanJson, EveryFieldIsNeeded) {
+    const auto good = json::parse(plan_to_json(full_plan()));
+    for (const auto& [field, value] : good["rules"][0].items()) {
+        auto bad = good;
+        bad["rules"][0].erase(field);
+        EXPECT_FALSE(plan_from_json(bad.dump())) << field;
+    }
+    for (const auto& [field, value] : good["origins"][0].items()) {
+        auto bad = good;
+        bad["origins"][0].erase(field);
+        EXPECT_FALSE(plan_from_json(bad.dump())) << field;
+    }
+}
+
+TEST(PlanJson, SurvivesDamagedText) {
+    const auto good = plan_to_json(full_plan());
+    unsigned random = 99;
+    for (int round = 0; round < 5000; ++round) {
+        auto bad = good;
+        for (int i = 0; i < 3; ++i) {
+            random = random * 1103515245u + 12345u;
+            bad[(random >> 8) % bad.size()] = static_cast<char>(random >> 24);
+        }
+        const auto plan = plan_from_json(bad);
+        EXPECT_TRUE(!plan || plan->rules.size() <= 3);
+    }
+}
+
+}  // namespace
+}  // namespace umbra::rules

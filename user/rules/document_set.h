@@ -1,0 +1,41 @@
+// DocumentSet: the objects that the agent holds, one per kind, namespace and name. A value: changing it means making
+// a changed copy and swapping it in when everything about it proved right.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rules/diagnostic.h"
+#include "rules/object.h"
+
+namespace umbra::rules {
+
+class DocumentSet {
+public:
+    // Objects of the same key are replaced. Two different objects of one key among the new ones are an error.
+    void merge(std::vector<Object> objects, Diagnostics& diagnostics);
+    // "NAME" or "NAMESPACE/NAME". False when there is no such rule; a bare name found in several namespaces is
+    // looked up in "default" only.
+    bool remove_rule(std::string_view name);
+
+    const Object* find(const ObjectKey& key) const;
+    const Object* find_rule(std::string_view name) const;
+    const std::map<ObjectKey, Object>& objects() const { return objects_; }
+
+    // All objects of a kind, by namespace and name.
+    template <class T>
+    std::vector<const T*> all() const {
+        std::vector<const T*> found;
+        for (const auto& [key, object] : objects_) {
+            if (const auto* value = std::get_if<T>(&object.value)) found.push_back(value);
+        }
+        return found;
+    }
+
+private:
+    std::map<ObjectKey, Object> objects_;
+};
+
+}  // namespace umbra::rules

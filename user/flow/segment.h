@@ -18,6 +18,7 @@ struct TcpOptions {
     std::optional<std::uint32_t> tsval;
     std::uint32_t tsecr = 0;
     std::optional<std::uint8_t> window_scale;
+    bool sack_permitted = false;
     bool mptcp = false;  // kind 30 present
     bool md5 = false;    // kind 19 present
 };
@@ -26,7 +27,7 @@ struct SegmentHeader {
     std::uint32_t seq = 0;
     std::uint32_t ack = 0;
     std::uint8_t flags = 0;
-    std::uint16_t window = 0;          // as on the wire
+    std::uint16_t window = 0;  // as on the wire
     std::uint16_t urgent_pointer = 0;
     TcpOptions options;
     TimeNs time = 0;

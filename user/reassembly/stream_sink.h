@@ -12,13 +12,15 @@
 //
 // Bytes: reassembly has counted every byte in its ledger row as seen. With data() the responsibility for those
 // bytes passes on: the receiver counts each of them as mirrored or dropped, once. Bytes that reassembly does not
-// deliver it counts itself.
+// deliver it counts itself. Flows: from open() on the flow is the sink's to count (seen and mirrored or dropped);
+// a flow with client bytes that never got a sink is counted by reassembly, one without client bytes not at all.
 #pragma once
 
 #include <cstdint>
 #include <memory>
 
 #include "base/bytes.h"
+#include "base/clock.h"
 #include "base/ledger.h"
 #include "net/ip_address.h"
 
@@ -49,7 +51,8 @@ public:
 
 // Creates the sinks. Called once per flow, when its first client bytes are about to be delivered or its first
 // event is due; handshakes without client data never get here.
-// Returning null refuses the flow: it is forgotten and muted, and the observer has counted why.
+// Returning null refuses the flow: it is forgotten and muted, the observer has counted the flow and why; its bytes
+// are dropped as unmatched.
 class StreamObserver {
 public:
     virtual ~StreamObserver() = default;

@@ -1,0 +1,471 @@
+// Strict mode: the server's headers decide what is delivered, and when.
+#include <gtest/gtest.h>
+
+#include "unit/reassembly/stream_test_support.h"
+
+namespace umbra::test {
+namespace {
+
+class Strict : public testing::Test {
+protected:
+    void TearDown() override {
+        wire.reassembler.shutdown(wire.now);
+        EXPECT_TRUE(wire.observer.closes());
+        EXPECT_EQ(wire.observer.ledger.in_flight.bytes, 0u);
+        EXPECT_EQ(wire.observer.ledger.in_flight.flows, 0u);
+        EXPECT_EQ(wire.worker.reassembly_bytes, 0u);
+        EXPECT_FALSE(wire.reassembler.waiting());
+    }
+    Wire wire{Mode::strict};
+};
+
+TEST_F(Strict, ASynMakesNoState) {
+    wire.syn();
+    EXPECT_EQ(wire.worker.flows, 0u);
+    EXPECT_EQ(wire.worker.embryos, 0u);
+    wire.syn_ack();
+    EXPECT_EQ(wire.worker.embryos, 1u);
+    wire.syn_ack();
+    EXPECT_EQ(wire.worker.embryos, 1u);
+    EXPECT_EQ(wire.streams(), 0u);
+}
+
+TEST_F(Strict, DeliversUpToTheAck) {
+    wire.handshake();
+    wire.client(0, "hello world");
+    EXPECT_EQ(wire.bytes(), "");
+    EXPECT_TRUE(wire.reassembler.waiting());
+    wire.server(5);
+    EXPECT_EQ(wire.bytes(), "hello");
+    EXPECT_EQ(wire.record()->kind, OpenKind::handshake);
+    wire.server(11);
+    EXPECT_EQ(wire.bytes(), "hello world");
+    EXPECT_FALSE(wire.reassembler.waiting());
+}
+
+TEST_F(Strict, AnAckReadBeforeItsPacketIsNoGap) {
+    wire.handshake();
+    wire.server(11);
+    EXPECT_EQ(wire.streams(), 0u);
+    wire.client(0, "hello");
+    EXPECT_EQ(wire.script(), "hello");
+    wire.client(5, " world");
+    wire.drained();
+    EXPECT_EQ(wire.script(), "hello world");
+}
+
+TEST_F(Strict, AHoleBelowTheAckIsAGapOnceTheCaptureIsDrained) {
+    wire.handshake();
+    wire.client(0, "ab");
+    wire.client(5, "fg");
+    wire.server(7);
+    EXPECT_EQ(wire.script(), "ab");
+    wire.drained();
+    EXPECT_EQ(wire.script(), "ab[gap 3]fg");
+    wire.client(2, "cde");
+    EXPECT_EQ(wire.observer.dropped(Reason::duplicate), 3u);
+}
+
+TEST_F(Strict, ADrainBeforeTheAckSettlesNothing) {
+    wire.handshake();
+    const auto before = wire.reassembler.server_headers();
+    wire.server(5);
+    wire.reassembler.on_capture_drained(wire.now, before);
+    EXPECT_EQ(wire.streams(), 0u);
+    wire.client(0, "hello");
+    EXPECT_EQ(wire.script(), "hello");
+}
+
+TEST_F(Strict, AGapIsFinalUpToTheAckOfTheDrainOnly) {
+    wire.handshake();
+    wire.server(4);
+    const auto first = wire.reassembler.server_headers();
+    wire.server(8);
+    wire.reassembler.on_capture_drained(wire.now, first);
+    EXPECT_EQ(wire.script(), "[gap 4]");
+    wire.client(4, "efgh");
+    wire.drained();
+    EXPECT_EQ(wire.script(), "[gap 4]efgh");
+}
+
+TEST_F(Strict, AHoleAboveTheAckWaitsForItsRetransmission) {
+    wire.handshake();
+    wire.client(0, "ab");
+    wire.client(4, "ef");
+    wire.server(2);
+    wire.drained();
+    wire.client(2, "cd");
+    wire.server(6);
+    EXPECT_EQ(wire.script(), "abcdef");
+}
+
+TEST_F(Strict, ABlockedClientReachesNobody) {
+    wire.syn();
+    for (int i = 0; i < 100; ++i) wire.client(i, "x");
+    wire.wait(2 * kSecond);
+    wire.client(0, "again");
+    wire.drained();
+    wire.wait(20 * kSecond);
+    EXPECT_EQ(wire.streams(), 0u);
+    EXPECT_EQ(wire.observer.dropped(Reason::no_handshake), 105u);
+    EXPECT_EQ(wire.worker.one_sided_flows, 0u);
+    EXPECT_EQ(wire.worker.flows, 0u);
+}
+
+TEST_F(Strict, DataReadBeforeTheSynAckIsKept) {
+    wire.syn();
+    wire.client(0, "hello");
+    EXPECT_TRUE(wire.reassembler.waiting());
+    wire.syn_ack();
+    wire.server(5);
+    EXPECT_EQ(wire.script(), "hello");
+    EXPECT_EQ(wire.record()->kind, OpenKind::handshake);
+}
+
+TEST_F(Strict, FallsBackWhenTheServerStaysInvisible) {
+    wire.handshake();
+    wire.client(0, "hello");
+    wire.wait(900 * kMillisecond);
+    EXPECT_EQ(wire.bytes(), "");
+    wire.wait(200 * kMillisecond);
+    EXPECT_EQ(wire.bytes(), "hello");
+    EXPECT_EQ(wire.worker.one_sided_flows, 1u);
+    wire.client(5, " world");
+    EXPECT_EQ(wire.bytes(), "hello world");
+    wire.server(11);
+    wire.client(11, "!");
+    EXPECT_EQ(wire.bytes(), "hello world");
+    wire.server(12);
+    EXPECT_EQ(wire.bytes(), "hello world!");
+}
+
+TEST_F(Strict, FinIsDeliveredWhenAcknowledged) {
+    wire.handshake();
+    wire.client(0, "bye", kAck | kFin);
+    wire.server(3);
+    EXPECT_EQ(wire.script(), "bye");
+    wire.server(4);
+    EXPECT_EQ(wire.script(), "bye[fin]");
+    EXPECT_FALSE(wire.record()->closed);
+    wire.server(4, "rest");
+    wire.server(4, "", kFin | kAck);
+    EXPECT_TRUE(wire.record()->closed);
+    EXPECT_EQ(wire.record()->close_kind, CloseKind::finished);
+}
+
+TEST_F(Strict, ResetWaitsForTheAckOfWhatCameBefore) {
+    wire.handshake();
+    wire.client(0, "hello");
+    wire.client(5, "", kRst);
+    EXPECT_EQ(wire.streams(), 0u);
+    wire.server(5);
+    EXPECT_EQ(wire.bytes(), "hello");
+    EXPECT_EQ(wire.record()->close_kind, CloseKind::reset);
+}
+
+TEST_F(Strict, ResetDeliversNothingThatWasNotAcknowledged) {
+    wire.handshake();
+    wire.client(0, "hello");
+    wire.server(2);
+    wire.client(5, "", kRst);
+    wire.wait(1500 * kMillisecond);
+    EXPECT_EQ(wire.bytes(), "he");
+    EXPECT_EQ(wire.record()->close_kind, CloseKind::reset);
+    EXPECT_EQ(wire.observer.dropped(Reason::unacknowledged), 3u);
+}
+
+TEST_F(Strict, ServerResetDeliversWhatWasAcknowledged) {
+    wire.handshake();
+    wire.server(5, "", kRst | kAck);
+    wire.client(0, "hello");
+    wire.client(5, "lost");
+    EXPECT_EQ(wire.bytes(), "hello");
+    wire.drained();
+    EXPECT_TRUE(wire.record()->closed);
+    EXPECT_EQ(wire.record()->close_kind, CloseKind::reset);
+    EXPECT_EQ(wire.observer.dropped(Reason::unacknowledged), 4u);
+}
+
+TEST_F(Strict, AServerResetOfAnotherAttemptIsIgnored) {
+    wire.handshake();
+    ServerHeader reset = wire.header(0, {}, kRst);
+    reset.seq = 77777777;
+    wire.reassembler.on_server(reset);
+    wire.drained();
+    wire.client(0, "hello");
+    wire.server(5);
+    EXPECT_EQ(wire.script(), "hello");
+}
+
+TEST_F(Strict, DataWithAnAckOfTheFutureWaitsForTheServersPacket) {
+    wire.handshake();
+    wire.server_offset = 100;
+    wire.client(0, "hello");
+    wire.server_offset = 0;
+    wire.server(0);
+    EXPECT_EQ(wire.bytes(), "");
+    wire.client(0, "HELLO");  // what the server takes
+    wire.server(5);
+    EXPECT_EQ(wire.bytes(), "HELLO");
+    wire.wait(2 * kSecond);
+    EXPECT_EQ(wire.bytes(), "HELLO");
+}
+
+TEST_F(Strict, AckOfTheFutureIsBelievedOnceTheServerSentIt) {
+    wire.handshake();
+    wire.server_offset = 4;
+    wire.client(0, "hello");
+    wire.server_offset = 0;
+    wire.server(0, "200 ");
+    wire.server(5);
+    EXPECT_EQ(wire.bytes(), "hello");
+}
+
+TEST_F(Strict, DataWithAnAckFromBeforeTheConnectionIsIgnored) {
+    wire.handshake();
+    Segment segment = wire.segment(0, "EVIL");
+    segment.ack = kServerIsn;
+    wire.reassembler.on_segment(segment);
+    wire.client(0, "good");
+    wire.server(4);
+    EXPECT_EQ(wire.bytes(), "good");
+    EXPECT_EQ(wire.observer.dropped(Reason::out_of_window), 4u);
+}
+
+TEST_F(Strict, SynDataCountsIfTheSynAckCoversIt) {
+    wire.syn("early");
+    wire.syn_ack(5);
+    wire.client(5, " late");
+    wire.server(10);
+    EXPECT_EQ(wire.script(), "early late");
+}
+
+TEST_F(Strict, SynDataCountsAlsoIfTheSynAckIsReadFirst) {
+    wire.syn_ack(5);
+    wire.syn("early");
+    wire.client(5, " late");
+    wire.server(10);
+    EXPECT_EQ(wire.script(), "early late");
+}
+
+TEST_F(Strict, SynDataThatTheSynAckLeavesOutIsSentAgain) {
+    wire.syn("early");
+    wire.syn_ack(0);
+    wire.client(0, "early late");
+    wire.server(10);
+    EXPECT_EQ(wire.script(), "early late");
+}
+
+TEST_F(Strict, LostSynDataIsAGap) {
+    wire.syn_ack(5);
+    wire.syn();
+    wire.client(5, "late");
+    wire.server(9);
+    wire.drained();
+    EXPECT_EQ(wire.script(), "[gap 5]late");
+}
+
+TEST_F(Strict, MultipathIsRefused) {
+    wire.server_options.mptcp = true;
+    wire.handshake();
+    wire.client(0, "hello");
+    wire.server(5);
+    wire.syn_ack();
+    EXPECT_EQ(wire.streams(), 0u);
+    EXPECT_EQ(wire.observer.dropped(Reason::mptcp), 5u);
+    EXPECT_EQ(wire.observer.dropped_flows(Reason::mptcp), 1u);
+    EXPECT_EQ(wire.observer.muted.size(), 1u);
+}
+
+TEST_F(Strict, ANewSynAckStartsANewGeneration) {
+    wire.handshake();
+    wire.client(0, "old");
+    wire.server(3);
+    wire.move_isn(500000);
+    wire.handshake();
+    wire.client(0, "new");
+    wire.server(3);
+    ASSERT_EQ(wire.streams(), 2u);
+    EXPECT_EQ(wire.script(0), "old");
+    EXPECT_EQ(wire.record(0)->close_kind, CloseKind::reset);
+    EXPECT_EQ(wire.script(1), "new");
+}
+
+TEST_F(Strict, TheOldGenerationsPacketsAreReadAfterTheNewSynAck) {
+    wire.handshake();
+    wire.server(8);
+    wire.server(9, "", kFin | kAck);
+    wire.move_isn(500000);
+    wire.server_offset = 0;
+    wire.syn_ack();
+    wire.server(3);
+    wire.move_isn(kIsn);
+    wire.client(0, "old data");
+    wire.client(8, "", kFin | kAck);
+    wire.move_isn(500000);
+    wire.syn();
+    wire.client(0, "new");
+    wire.drained();
+    ASSERT_EQ(wire.streams(), 2u);
+    EXPECT_EQ(wire.script(0), "old data[fin]");
+    EXPECT_EQ(wire.record(0)->close_kind, CloseKind::finished);
+    EXPECT_EQ(wire.script(1), "new");
+}
+
+TEST_F(Strict, RetransmissionsAfterTheEndAreDuplicates) {
+    wire.handshake();
+    wire.client(0, "bye", kAck | kFin);
+    wire.server(4, "", kFin | kAck);
+    ASSERT_TRUE(wire.record()->closed);
+    EXPECT_EQ(wire.worker.flows, 0u);
+    wire.client(0, "bye", kAck | kFin);
+    wire.server(4);
+    EXPECT_EQ(wire.observer.dropped(Reason::duplicate), 3u);
+    EXPECT_EQ(wire.streams(), 1u);
+    EXPECT_EQ(wire.worker.flows + wire.worker.embryos, 0u);
+}
+
+TEST_F(Strict, ATupleUsedAgainMayRunAheadOfItsSynAck) {
+    wire.handshake();
+    wire.client(0, "bye", kAck | kFin);
+    wire.server(4, "", kFin | kAck);
+    wire.move_isn(500000);
+    wire.server_offset = 0;
+    wire.syn();
+    wire.client(0, "new");
+    wire.syn_ack();
+    wire.server(3);
+    ASSERT_EQ(wire.streams(), 2u);
+    EXPECT_EQ(wire.script(1), "new");
+    EXPECT_EQ(wire.record(1)->kind, OpenKind::handshake);
+}
+
+TEST_F(Strict, MidstreamFlowsBeginAtTheServersAck) {
+    wire.client(0, "before");
+    wire.server(6);
+    wire.client(6, "after");
+    wire.server(11);
+    ASSERT_EQ(wire.streams(), 1u);
+    EXPECT_EQ(wire.record()->kind, OpenKind::midstream);
+    EXPECT_EQ(wire.script(), "after");
+    EXPECT_EQ(wire.observer.dropped(Reason::midstream), 6u);
+}
+
+TEST_F(Strict, ServerPayloadMarksABoundary) {
+    wire.handshake();
+    wire.client(0, "GET");
+    wire.server(3);
+    wire.server(3, "HTTP/1.1 200 OK");
+    wire.server(3, "more");
+    wire.client(3, "PUT");
+    wire.server(6, "HTTP/1.1 404");
+    EXPECT_EQ(wire.script(), "GET[server HTTP/1.1 200 OK]PUT[server HTTP/1.1 404]");
+}
+
+TEST_F(Strict, MarksWaitForTheCapture) {
+    wire.handshake();
+    wire.server(3, "one");
+    wire.server(6, "two");
+    wire.server(9, "three");
+    wire.client(0, "abcdefghi");
+    EXPECT_EQ(wire.script(), "abc[server one]def[server two]ghi[server three]");
+}
+
+TEST_F(Strict, AMarkInsideAGapIsForgottenAtItsEndItHolds) {
+    wire.handshake();
+    wire.server(3, "one");
+    wire.server(6, "two");
+    wire.client(6, "ghi");
+    wire.server(9, "three");
+    wire.drained();
+    EXPECT_EQ(wire.script(), "[gap 6][server two]ghi[server three]");
+}
+
+TEST_F(Strict, RetransmittedOrUnseenServerPayloadProvesNothing) {
+    wire.handshake();
+    wire.client(0, "abc");
+    wire.server(3, "answer");
+    wire.client(3, "def");
+    wire.server_offset = 0;
+    wire.server(6, "answer");  // retransmitted with a newer ACK
+    wire.server_offset = 10;
+    wire.server(6, "HTTP/1.1 200");  // bytes before it were not seen
+    EXPECT_EQ(wire.script(), "abc[server answer]def");
+}
+
+TEST_F(Strict, TheFirstAnswerOfAMidstreamFlowProvesNothingTheNextDoes) {
+    wire.server(10, "HTTP/1.1 200");
+    wire.server(10, "HTTP/1.1 200");
+    wire.client(10, "abc");
+    wire.server(13, "HTTP/1.1 201");
+    EXPECT_EQ(wire.script(), "abc[server HTTP/1.1 201]");
+}
+
+TEST_F(Strict, ConflictWithHeldBytesEndsTheFlow) {
+    wire.handshake();
+    wire.client(0, "abcd");
+    wire.client(0, "abXd");
+    wire.server(4);
+    EXPECT_EQ(wire.streams(), 0u);
+    EXPECT_EQ(wire.observer.dropped(Reason::overlap_conflict), 8u);
+    EXPECT_EQ(wire.observer.dropped_flows(Reason::overlap_conflict), 1u);
+}
+
+TEST_F(Strict, AContradictionIsSeenBehindBytesThatAreGone) {
+    wire.handshake();
+    wire.client(0, "abcd");
+    wire.server(2);
+    wire.client(0, "abcX");
+    EXPECT_EQ(wire.bytes(), "ab");
+    EXPECT_EQ(wire.record()->close_reason, Reason::overlap_conflict);
+}
+
+TEST_F(Strict, AKeepAliveProbeContradictsNothing) {
+    wire.handshake();
+    wire.client(0, "abcd");
+    wire.client(3, "Z");
+    wire.server(4);
+    EXPECT_EQ(wire.bytes(), "abcd");
+    EXPECT_EQ(wire.observer.dropped(Reason::duplicate), 1u);
+}
+
+TEST_F(Strict, EqualRetransmissionOfHeldBytesIsADuplicate) {
+    wire.handshake();
+    for (int i = 0; i < 100; ++i) wire.client(3 * i, "abc");
+    for (int i = 0; i < 100; ++i) wire.client(3 * i, "abcabc");
+    wire.server(303);
+    EXPECT_EQ(wire.bytes().size(), 303u);
+    EXPECT_EQ(wire.observer.dropped(Reason::overlap_conflict), 0u);
+}
+
+TEST_F(Strict, ARefusedFlowIsMutedAndItsBytesAreCounted) {
+    wire.observer.refuse = true;
+    wire.handshake();
+    wire.server(5);
+    wire.client(0, "hello");
+    EXPECT_EQ(wire.observer.muted.size(), 1u);
+    EXPECT_EQ(wire.observer.dropped(Reason::unmatched), 5u);
+    wire.client(5, "world");
+    EXPECT_EQ(wire.observer.dropped(Reason::unmatched), 10u);
+}
+
+TEST_F(Strict, FlowsOfNoRuleAreNotLookedAt) {
+    wire.observer.ruled = false;
+    wire.handshake();
+    wire.client(0, "hello");
+    wire.server(5);
+    EXPECT_EQ(wire.worker.flows + wire.worker.embryos, 0u);
+    EXPECT_EQ(wire.observer.ledger.seen.bytes, 0u);
+}
+
+TEST_F(Strict, AnEmptyConnectionIsNoFlow) {
+    wire.handshake();
+    wire.client(0, "", kFin | kAck);
+    wire.server(1, "", kFin | kAck);
+    EXPECT_EQ(wire.streams(), 0u);
+    EXPECT_EQ(wire.worker.flows, 0u);
+    EXPECT_EQ(wire.observer.ledger.seen.flows, 0u);
+}
+
+}  // namespace
+}  // namespace umbra::test

@@ -1,0 +1,20 @@
+// Decodes IPv4 and IPv6 headers down to TCP, by the Linux receiver's length rules: the IP header's length counts,
+// never the frame's.
+#pragma once
+
+#include "flow/decode.h"
+#include "flow/link_header.h"
+
+namespace umbra {
+
+struct IpPayload {
+    DecodeStatus status = DecodeStatus::foreign;
+    IpAddress source;
+    IpAddress destination;
+    Bytes tcp;
+};
+
+// missing: bytes of the packet that the capture cut off.
+IpPayload decode_ip(const NetworkPacket& packet, std::size_t missing, bool verify_checksum);
+
+}  // namespace umbra

@@ -1,0 +1,187 @@
+// Reassembler, second part: what server packets do to the tables.
+#include "reassembly/reassembler.h"
+
+namespace umbra {
+
+namespace {
+
+constexpr std::uint32_t kTouchedMask = (1u << kTouchedBits) - 1;
+constexpr std::int32_t kLargestAckJump = 1 << 30;
+
+std::uint32_t end_of(const ServerHeader& header) {
+    const unsigned flags = ((header.flags & kFin) != 0 ? 1u : 0u) + ((header.flags & kSyn) != 0 ? 1u : 0u);
+    return header.seq + header.payload_len + flags;
+}
+
+void fill_from_syn_ack(Embryo& embryo, const ServerHeader& header) {
+    embryo.next = header.ack;
+    embryo.server_start = embryo.server_next = header.seq + 1;
+    embryo.window_scale = header.options.window_scale.value_or(0) & 0xf;
+    embryo.midstream = 0;
+    embryo.server_seen = 1;
+    embryo.server_fin = 0;
+    embryo.answered = 0;
+    embryo.timestamps = header.options.tsval.has_value();
+    embryo.ts_recent = header.options.tsecr;
+    embryo.sack = header.options.sack_permitted;
+    embryo.touched = static_cast<std::uint32_t>(header.time / kSecond) & kTouchedMask;
+}
+
+// Whether the server had begun to answer before is not known, so its next payload proves nothing.
+void fill_midstream(Embryo& embryo, const ServerHeader& header) {
+    embryo.next = header.ack;
+    embryo.server_start = header.seq;
+    embryo.server_next = end_of(header);
+    embryo.midstream = 1;
+    embryo.server_seen = 1;
+    embryo.server_fin = (header.flags & kFin) != 0;
+    embryo.answered = 1;
+    embryo.touched = static_cast<std::uint32_t>(header.time / kSecond) & kTouchedMask;
+}
+
+}  // namespace
+
+void Reassembler::on_server(const ServerHeader& header) {
+    last_time_ = header.time;
+    ++shared_.epoch;
+    const auto hash = hash_of(header.tuple);
+    const auto id = flows_.find(header.tuple, hash);
+    const bool syn = (header.flags & kSyn) != 0, ack = (header.flags & kAck) != 0;
+    if (id != kNoId && !syn) {
+        Flow& flow = flows_[id];
+        if (flow.state == FlowState::live) {
+            engine_.on_server(flow, header);
+        } else if (ack && (header.flags & kRst) == 0) {
+            Embryo embryo;
+            fill_midstream(embryo, header);
+            adopt(id, embryo, header.time);
+        }
+        settle(id, header.time);
+    } else if (umbra_ledger_row* const row = shared_.observer.row(header.tuple)) {
+        if (syn) {
+            if (ack) on_syn_ack(header, *row);
+        } else if (Embryo* const embryo = embryos_.find(header.tuple, hash)) {
+            on_server_embryo(*embryo, header, *row);
+        } else if (ClosedFlow* const closed = closed_.find(header.tuple, hash)) {
+            closed->touched = static_cast<std::uint32_t>(header.time / kSecond);
+            closed_.touch(*closed);
+        } else if (ack && (header.flags & kRst) == 0) {
+            fill_midstream(embryos_.insert(header.tuple, hash), header);
+        }
+    }
+    publish();
+}
+
+void Reassembler::on_syn_ack(const ServerHeader& header, umbra_ledger_row& row) {
+    const auto hash = hash_of(header.tuple);
+    if (ClosedFlow* const closed = closed_.find(header.tuple, hash)) {
+        if (closed->start == header.ack) return;
+        closed_.erase(*closed);
+    }
+    if (header.options.mptcp) return refuse_multipath(header, row);
+    const auto id = flows_.find(header.tuple, hash);
+    if (id != kNoId) return on_syn_ack_for_flow(id, header);
+    Embryo* const known = embryos_.find(header.tuple, hash);
+    Embryo& embryo = known ? *known : embryos_.insert(header.tuple, hash);
+    const bool repeated =
+        known && !embryo.midstream && embryo.next == header.ack && embryo.server_start == header.seq + 1;
+    if (!repeated) fill_from_syn_ack(embryo, header);
+    embryos_.touch(embryo);
+}
+
+void Reassembler::on_syn_ack_for_flow(std::uint32_t id, const ServerHeader& header) {
+    Flow& flow = flows_[id];
+    Embryo embryo;
+    fill_from_syn_ack(embryo, header);
+    embryo.tuple = header.tuple;
+    if (flow.state == FlowState::orphan) {
+        adopt(id, embryo, header.time);
+        return settle(id, header.time);
+    }
+    if (flow.kind == OpenKind::handshake && flow.synack_ack == header.ack) {
+        flow.server_time = header.time;
+        if (flow.server_known) return;
+        flow.server_start = flow.server_next = embryo.server_start;
+        flow.server_client_ack = embryo.server_start;
+        flow.window_scale = static_cast<std::uint8_t>(embryo.window_scale);
+        flow.server_known = true;
+        return;
+    }
+    umbra_ledger_row& row = *flow.row;
+    if (flow.older != kNoId) retire_older(id, header.time);
+    const auto newer = hatch(embryo, row, header.time);
+    if (newer == kNoId) return;
+    flows_[newer].older_epoch = shared_.epoch;
+    settle(newer, header.time);
+}
+
+void Reassembler::refuse_multipath(const ServerHeader& header, umbra_ledger_row& row) {
+    const auto hash = hash_of(header.tuple);
+    const auto id = flows_.find(header.tuple, hash);
+    if (id != kNoId) end(id, {CloseKind::abandoned, Reason::mptcp, false}, header.time);
+    if (Embryo* const embryo = embryos_.find(header.tuple, hash)) embryos_.erase(*embryo);
+    if (ClosedFlow* const closed = closed_.find(header.tuple, hash)) closed_.erase(*closed);
+    ledger_seen(row, &umbra_units::flows);
+    ledger_dropped(row, Reason::mptcp, &umbra_units::flows);
+    remember_refused(header.tuple, header.ack, Reason::mptcp, header.time);
+    shared_.observer.mute(header.tuple);
+}
+
+// An ACK beyond what is known of the client: it has sent data, which are read later or were lost.
+void Reassembler::on_server_embryo(Embryo& embryo, const ServerHeader& header, umbra_ledger_row& row) {
+    const auto ahead = (header.flags & kAck) != 0 ? seq_distance(embryo.next, header.ack) : 0;
+    if (ahead > 0 && ahead <= kLargestAckJump) {
+        const auto id = hatch(embryo, row, header.time);
+        if (id == kNoId) return;
+        engine_.on_server(flows_[id], header);
+        return settle(id, header.time);
+    }
+    if ((header.flags & kRst) != 0) {
+        const bool known = header.seq == embryo.server_next || header.seq == embryo.server_start;
+        if (known || !embryo.server_seen) embryos_.erase(embryo);
+        return;
+    }
+    embryo.touched = static_cast<std::uint32_t>(header.time / kSecond) & kTouchedMask;
+    embryos_.touch(embryo);
+    if (header.payload_len > 0) embryo.answered = 1;
+    if ((header.flags & kFin) != 0) embryo.server_fin = 1;
+    if (!embryo.server_seen || seq_after(end_of(header), embryo.server_next)) embryo.server_next = end_of(header);
+    embryo.server_seen = 1;
+}
+
+// Makes the flow live with what the embryo knows.
+void Reassembler::adopt(std::uint32_t id, const Embryo& embryo, TimeNs now) {
+    Flow& flow = flows_[id];
+    flow.state = FlowState::live;
+    flow.kind = embryo.midstream ? OpenKind::midstream : OpenKind::handshake;
+    flow.one_sided = shared_.mode == Mode::one_sided;
+    flow.start = flow.next = flow.delivered = flow.acked = first_position(embryo.next);
+    flow.answered_at = embryo.answered ? flow.start : 0;
+    flow.synack_ack = embryo.next;
+    flow.server_known = embryo.server_seen;
+    flow.server_fin = embryo.server_fin;
+    flow.server_start = embryo.server_start;
+    flow.server_next = embryo.server_next;
+    flow.server_client_ack = embryo.server_start;
+    flow.window_scale = static_cast<std::uint8_t>(embryo.window_scale);
+    flow.timestamps = embryo.timestamps;
+    flow.ts_recent = embryo.ts_recent;
+    flow.ts_recent_time = now;
+    flow.sack = embryo.sack;
+    flow.server_time = now;
+    engine_.on_adopted(flow, now);
+}
+
+std::uint32_t Reassembler::hatch(const Embryo& embryo, umbra_ledger_row& row, TimeNs now) {
+    const Embryo known = embryo;
+    if (Embryo* const entry = embryos_.find(known.tuple, hash_of(known.tuple))) embryos_.erase(*entry);
+    const auto id = open_flow(known.tuple, row, Home::established, now);
+    if (id == kNoId) {
+        remember_refused(known.tuple, known.next, Reason::flow_table, now);
+        return id;
+    }
+    adopt(id, known, now);
+    return id;
+}
+
+}  // namespace umbra

@@ -1,0 +1,67 @@
+#include "reassembly/receiver.h"
+
+#include <algorithm>
+
+namespace umbra {
+
+namespace {
+
+constexpr TimeNs kPawsLifetime = 24ULL * 24 * 3600 * kSecond;
+constexpr std::int32_t kPawsTolerance = 1;
+
+bool timestamp_is_old(const Flow& flow, const Segment& segment, std::int32_t tolerance) {
+    if (!flow.timestamps || !segment.options.tsval || flow.ts_recent == 0) return false;
+    if (seq_distance(*segment.options.tsval, flow.ts_recent) <= tolerance) return false;
+    return segment.time < flow.ts_recent_time + kPawsLifetime;
+}
+
+// The last byte that the server has confirmed to the client, as far as is known.
+StreamPos last_ack_sent(const Flow& flow) { return flow.one_sided ? flow.next : std::min(flow.next, flow.acked); }
+
+std::uint64_t hole_limit(const Flow& flow, const ReassemblyLimits& limits) {
+    const std::uint64_t window =
+        flow.server_known ? std::uint64_t{flow.window} << flow.window_scale : std::uint64_t{kUnknownWindow};
+    return std::min<std::uint64_t>(std::max<std::uint64_t>(window, kSmallestHole), limits.hole_bytes);
+}
+
+Judgement judge_reset(const Flow& flow, StreamPos at) {
+    const bool exact = at == flow.next || (flow.acked > flow.next && at == flow.acked);
+    if (exact) return {flow.half_closed ? Judgement::finish : Judgement::reset, Reason::client_reset};
+    if (flow.fin_at == 0 && flow.sack && flow.sacks.right_edge() == at) return {Judgement::reset, Reason::client_reset};
+    return {Judgement::drop, Reason::out_of_window};
+}
+
+bool acks_what_was_never_sent(const Flow& flow, const Segment& segment) {
+    return seq_after(segment.ack, flow.server_next);
+}
+
+}  // namespace
+
+Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits& limits) {
+    const bool reset = (segment.flags & kRst) != 0, syn = (segment.flags & kSyn) != 0;
+    if (flow.client_reset) return {Judgement::drop, Reason::out_of_window};
+    if ((segment.flags & (kAck | kRst | kSyn)) == 0 || segment.options.md5)
+        return {Judgement::drop, Reason::bad_header};
+    if (!reset && timestamp_is_old(flow, segment, kPawsTolerance)) return {Judgement::drop, Reason::paws};
+    const StreamPos at = unwrap(segment.seq, flow.next);
+    if (reset) return judge_reset(flow, at);
+    if (at > std::max(flow.next, flow.acked) + hole_limit(flow, limits))
+        return {Judgement::drop, Reason::out_of_window};
+    if (syn) return {Judgement::drop, Reason::out_of_window};
+    if (!flow.one_sided && flow.server_known) {
+        if (flow.kind == OpenKind::handshake && seq_before(segment.ack, flow.server_start))
+            return {Judgement::drop, Reason::out_of_window};
+        if (acks_what_was_never_sent(flow, segment)) return {Judgement::park};
+    }
+    return {};
+}
+
+void update_timestamp(Flow& flow, const Segment& segment) {
+    if (!flow.timestamps || !segment.options.tsval) return;
+    if (unwrap(segment.seq, flow.next) > last_ack_sent(flow)) return;
+    if (timestamp_is_old(flow, segment, 0)) return;
+    flow.ts_recent = *segment.options.tsval;
+    flow.ts_recent_time = segment.time;
+}
+
+}  // namespace umbra

@@ -1,0 +1,27 @@
+// The Linux receiver's judgement of a segment's header: what happens to it before its bytes are looked at.
+// Reads the flow, changes nothing.
+#pragma once
+
+#include "flow/segment.h"
+#include "reassembly/flow.h"
+#include "reassembly/limits.h"
+
+namespace umbra {
+
+struct Judgement {
+    enum Kind : std::uint8_t {
+        accept,
+        drop,    // `reason` says why
+        reset,   // a RST that ends the connection
+        finish,  // a RST after the client's FIN was delivered
+        park,    // depends on a server packet that was not read yet
+    };
+    Kind kind = accept;
+    Reason reason = Reason::duplicate;
+};
+
+Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits& limits);
+// Remembers the timestamp of an accepted segment, if it is one that counts.
+void update_timestamp(Flow& flow, const Segment& segment);
+
+}  // namespace umbra

@@ -27,9 +27,10 @@ struct RequestHead {
     std::string_view method;
     std::string_view target;
     std::uint8_t version_minor = 1;  // HTTP/1.x
-    std::vector<std::pair<std::string_view, std::string_view>> headers;
+    std::vector<std::pair<std::string_view, std::string_view>> headers = {};
     bool close = false;    // the client asked for the connection's end
     bool upgrade = false;  // Upgrade or CONNECT: raw bytes follow
+    bool whole = false;    // the request is at hand: one bytes() with all of it and end() follow at once
 };
 
 class MessageSink {

@@ -1,0 +1,214 @@
+// Raw streams and upgraded connections.
+#include <gtest/gtest.h>
+
+#include "unit/replay/replay_harness.h"
+
+namespace umbra {
+namespace {
+
+using namespace test;
+using Session = ScriptedServer::Session;
+
+const std::string kPing = "*1\r\n$4\r\nPING\r\n";
+
+TEST(RawRelay, BytesArriveAsTheyCameAndTheHalfCloseWithThem) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    server.on_data = [](Session& session) { session.send("+PONG\r\n"); };
+    server.on_end = [](Session& session) { session.close(); };
+    harness.mirror_to({&server});
+    const std::string text = kPing + noise(3'000'000);
+    harness.data_in_pieces(text, 30'000);
+    harness.close();
+    harness.until([&] { return !server.sessions.empty() && server.sessions[0]->finished; });
+    EXPECT_EQ(server.received(), text);
+    EXPECT_EQ(harness.row.mirrored.bytes, text.size());
+    EXPECT_EQ(harness.row.mirrored.flows, 1u);
+    harness.until([&] { return harness.worker.connections == 0; });
+}
+
+TEST(RawRelay, TheAnswerAfterAHalfCloseIsStillRead) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    server.on_end = [&](Session& session) {
+        session.send(std::string(5'000'000, 'x'));
+        harness.until([&] { return session.out.empty(); });
+        session.close();
+    };
+    harness.mirror_to({&server});
+    harness.data(kPing);
+    harness.close();
+    harness.until([&] { return harness.worker.connections == 0 && harness.worker.connections_opened == 1; });
+    EXPECT_EQ(harness.worker.response_bytes, 5'000'000u);
+}
+
+TEST(RawRelay, AClientResetStillDeliversWhatWasTaken) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    harness.mirror_to({&server});
+    harness.data(kPing);
+    harness.close(CloseKind::reset);
+    harness.until([&] { return !server.sessions.empty() && server.sessions[0]->finished; });
+    EXPECT_EQ(server.received(), kPing);
+    server.sessions[0]->close();
+    harness.until([&] { return harness.worker.connections == 0; });
+}
+
+TEST(RawRelay, AGapResetsTheMirrorsConnection) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    harness.mirror_to({&server});
+    harness.data(kPing);
+    harness.until([&] { return server.received() == kPing; });
+    harness.gap();
+    harness.until([&] { return server.sessions[0]->was_reset; });
+    harness.data("rest");
+    EXPECT_EQ(harness.lost_bytes(Reason::gap), 4u);
+}
+
+TEST(RawRelay, ADeadMirrorDropsTheFlow) {
+    ReplayHarness harness;
+    {
+        ScriptedServer gone(harness.io);
+        harness.mirror_to({&gone});
+    }
+    harness.data(kPing);
+    harness.until([&] { return harness.row.in_flight.bytes == 0; });
+    harness.data(kPing);
+    EXPECT_EQ(harness.lost_bytes(Reason::connect_refused), 2 * kPing.size());
+}
+
+TEST(RawRelay, AMirrorThatEndsTheConnectionLosesTheRest) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    server.on_data = [](Session& session) { session.close(); };
+    harness.mirror_to({&server});
+    harness.data(kPing);
+    harness.until([&] { return !server.sessions.empty() && !server.sessions[0]->socket.is_open(); });
+    for (int i = 0; i < 5; ++i) {
+        harness.data(kPing);
+        harness.breathe();
+    }
+    EXPECT_GE(harness.lost_bytes(Reason::mirror_closed) + harness.lost_bytes(Reason::mirror_reset), 3 * kPing.size());
+    EXPECT_EQ(harness.row.in_flight.bytes, 0u);
+    EXPECT_EQ(server.sessions.size(), 1u) << "a raw stream is never begun again in the middle";
+}
+
+TEST(RawRelay, AMirrorThatStopsReadingHitsTheFlowsQueue) {
+    ReplayLimits limits;
+    limits.flow_queue_bytes = 1024 * 1024;
+    ReplayHarness harness(limits);
+    ScriptedServer server(harness.io);
+    server.on_accept = [](Session& session) { session.paused = true; };
+    harness.mirror_to({&server});
+    harness.data(kPing);
+    const std::string block = noise(512 * 1024);
+    for (int i = 0; i < 100; ++i) {
+        harness.data(block);
+        harness.io.poll();
+        ASSERT_LE(harness.worker.queued_bytes, limits.flow_queue_bytes);
+    }
+    EXPECT_GT(harness.lost_bytes(Reason::flow_queue), 40 * block.size());
+    EXPECT_EQ(harness.row.in_flight.bytes, 0u);
+}
+
+TEST(RawRelay, AnIdleStreamIsKept) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    harness.mirror_to({&server});
+    harness.data(kPing);
+    harness.until([&] { return server.received() == kPing; });
+    for (int i = 0; i < 20; ++i) harness.tick(100 * kSecond);
+    harness.data(kPing);
+    harness.until([&] { return server.received() == kPing + kPing; });
+    harness.close();
+    harness.tick(16 * kSecond);
+    EXPECT_EQ(harness.worker.connections, 0u) << "lingering is bounded";
+}
+
+TEST(RawRelay, TheRouterMayRefuseOrRename) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    harness.mirror_to({&server});
+    harness.router.choice.row = nullptr;
+    harness.router.choice.reason = Reason::unmatched;
+    harness.data(kPing, 0);
+    EXPECT_EQ(harness.lost_bytes(Reason::unmatched), kPing.size());
+    umbra_ledger_row other{};
+    harness.router.choice.row = &other;
+    harness.data(kPing, 1);
+    harness.until([&] { return other.mirrored.bytes == kPing.size(); });
+    EXPECT_EQ(harness.lost_bytes(Reason::other_rule), kPing.size());
+    expect_closed(other);
+}
+
+const std::string kUpgrade = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+const std::string kSwitching = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+
+TEST(Upgraded, RawBytesFollowOnTheSameConnection) {
+    for (const bool early : {true, false}) {
+        ReplayHarness harness;
+        ScriptedServer server(harness.io);
+        server.on_request = [](Session& session, const std::string&) { session.send(kSwitching + "\x81\x02hi"); };
+        harness.mirror_to({&server});
+        harness.data(kUpgrade);
+        if (!early) harness.settle();
+        harness.server_says("HTTP/1.1 101 Swi");
+        harness.data("frame one");
+        harness.data(" frame two");
+        harness.until([&] { return server.received() == kUpgrade + "frame one frame two"; });
+        harness.close();
+        harness.until([&] { return server.sessions[0]->finished; });
+        EXPECT_EQ(server.sessions.size(), 1u);
+        EXPECT_EQ(harness.mirrored(), 1u);
+        server.stop();
+        harness.until([&] { return harness.worker.connections == 0; });
+    }
+}
+
+TEST(Upgraded, WhatTheMirrorRefusesIsDropped) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    harness.mirror_to({&server});
+    harness.data(kUpgrade);
+    harness.server_says("HTTP/1.1 101 Swi");
+    harness.data("frame");
+    harness.settle();
+    harness.until([&] { return harness.row.in_flight.bytes == 0; });
+    harness.data("frame");
+    EXPECT_EQ(server.received(), kUpgrade);
+    EXPECT_EQ(harness.mirrored(), 1u);
+    EXPECT_EQ(harness.lost_bytes(Reason::upgrade_refused), 10u);
+}
+
+TEST(Upgraded, WhatOnlyTheMirrorSwitchedIsLeftBehind) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    server.on_request = [](Session& session, const std::string& request) {
+        session.send(request == kUpgrade ? kSwitching : "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    };
+    harness.mirror_to({&server});
+    harness.data(kUpgrade);
+    harness.settle();
+    harness.server_says("HTTP/1.1 200 OK\r");
+    harness.data(get("/next"));
+    harness.settle();
+    EXPECT_EQ(harness.mirrored(), 2u);
+    EXPECT_EQ(server.sessions.size(), 2u);
+}
+
+TEST(Upgraded, ALostUpgradeRequestLosesTheStream) {
+    ReplayHarness harness;
+    {
+        ScriptedServer gone(harness.io);
+        harness.mirror_to({&gone});
+    }
+    harness.data(kUpgrade);
+    harness.server_says("HTTP/1.1 101 Swi");
+    harness.data("frame");
+    harness.until([&] { return harness.row.in_flight.bytes == 0; });
+    EXPECT_EQ(harness.lost_bytes(Reason::connect_refused), kUpgrade.size() + 5);
+}
+
+}  // namespace
+}  // namespace umbra

@@ -1,0 +1,232 @@
+#include "protocol/flow_protocol.h"
+
+#include "protocol/detect.h"
+
+namespace umbra {
+
+namespace {
+
+Reason unfinished_reason(CloseKind kind, Reason reason) {
+    switch (kind) {
+        case CloseKind::finished:
+            return Reason::client_closed;
+        case CloseKind::reset:
+            return Reason::client_reset;
+        case CloseKind::shutdown:
+            return Reason::shutdown;
+        default:
+            return reason;
+    }
+}
+
+}  // namespace
+
+FlowProtocol::FlowProtocol(ProtocolContext& context, const Flow& flow, MessageSink& sink)
+    : context_(context),
+      tuple_(flow.tuple),
+      row_(flow.row),
+      sink_(sink),
+      splitter_(sink, flow.row, context.limits.head_bytes),
+      mode_(flow.kind == OpenKind::midstream ? Mode::skipping : Mode::detecting) {
+    ledger_seen(row_, &umbra_units::flows);
+}
+
+void FlowProtocol::data(Bytes bytes, TimeNs now) {
+    if (mode_ == Mode::skipping && proof_.proven()) mode_ = Mode::joining;
+    switch (mode_) {
+        case Mode::detecting:
+            return detect_data(bytes, now);
+        case Mode::http:
+            return http_data(bytes, now);
+        case Mode::joining:
+            return join_data(bytes, now);
+        case Mode::switching:
+            return switch_data(bytes, now);
+        case Mode::raw:
+            return sink_.raw_bytes(bytes, now);
+        case Mode::skipping:
+            proof_.skipped_data();
+            return drop(skip_reason_, bytes.size());
+        case Mode::abandoned:
+            return drop(skip_reason_, bytes.size());
+    }
+}
+
+void FlowProtocol::detect_data(Bytes bytes, TimeNs now) {
+    if (!pending_.empty()) pending_.append(as_text(bytes));
+    const std::string_view first = pending_.empty() ? as_text(bytes) : std::string_view(pending_);
+    const Detection detection = detect(first, context_.limits.head_bytes);
+    if (detection == Detection::need_more) {
+        if (pending_.empty()) pending_.assign(as_text(bytes));
+        return;
+    }
+    const std::string held = std::move(pending_);
+    pending_.clear();
+    const Bytes all = held.empty() ? bytes : as_bytes(held);
+    if (detection == Detection::http1) {
+        mode_ = Mode::http;
+        http_data(all, now);
+    } else if (detection == Detection::raw) {
+        begin_raw(all, now);
+    } else {
+        abandon(detection == Detection::tls ? Reason::tls : Reason::unsupported_protocol, now);
+        drop(skip_reason_, all.size());
+    }
+}
+
+void FlowProtocol::http_data(Bytes bytes, TimeNs now) {
+    const Bytes rest = bytes.subspan(splitter_.feed(bytes, now));
+    seen_http_ |= splitter_.heads() > 0;
+    switch (splitter_.state()) {
+        case Http1Splitter::State::running:
+            return;
+        case Http1Splitter::State::switching:
+            mode_ = Mode::switching;
+            if (!rest.empty()) switch_data(rest, now);
+            return;
+        case Http1Splitter::State::closed:
+            if (rest.empty()) return;
+            abandon(Reason::http_ambiguous, now);
+            break;
+        case Http1Splitter::State::failed:
+            abandon(splitter_.fault(), now);
+            break;
+    }
+    drop(skip_reason_, rest.size());
+}
+
+void FlowProtocol::join_data(Bytes bytes, TimeNs now) {
+    const Bytes rest = bytes.subspan(splitter_.feed(bytes, now));
+    if (splitter_.heads() > 0) {
+        bump(context_.worker.flows_joined);
+        mode_ = Mode::http;
+        http_data(rest, now);
+    } else if (splitter_.state() == Http1Splitter::State::failed) {
+        skip(skip_reason_, now);
+        proof_.skipped_data();
+        drop(skip_reason_, rest.size());
+    }
+}
+
+void FlowProtocol::switch_data(Bytes bytes, TimeNs now) {
+    if (hold(bytes)) return;
+    abandon(Reason::http_ambiguous, now);
+    drop(skip_reason_, bytes.size());
+}
+
+void FlowProtocol::answer_switch(bool switched, TimeNs now) {
+    const std::string first = std::move(pending_);
+    pending_.clear();
+    splitter_.restart();
+    if (!switched) {
+        mode_ = Mode::http;
+        return http_data(as_bytes(first), now);
+    }
+    if (splitter_.request_row()) return begin_raw(as_bytes(first), now);
+    abandon(Reason::unmatched, now);
+    drop(skip_reason_, first.size());
+}
+
+void FlowProtocol::begin_raw(Bytes first, TimeNs now) {
+    mode_ = Mode::raw;
+    seen_raw_ = true;
+    sink_.raw_begin(now);
+    if (!first.empty()) sink_.raw_bytes(first, now);
+    if (half_closed_) sink_.raw_half_close(now);
+}
+
+void FlowProtocol::gap(std::uint32_t, TimeNs now) {
+    if (splitter_.state() == Http1Splitter::State::closed) return abandon(Reason::gap, now);
+    switch (mode_) {
+        case Mode::raw:
+            return abandon(Reason::gap, now);
+        case Mode::abandoned:
+            return;
+        case Mode::skipping:
+            return proof_.reset();
+        default:
+            return skip(mode_ == Mode::joining ? skip_reason_ : Reason::gap, now);
+    }
+}
+
+void FlowProtocol::server_payload(Bytes prefix, TimeNs now) {
+    const std::string_view text = as_text(prefix);
+    if (mode_ == Mode::joining && splitter_.holds_bytes() && begins_final_response(text)) skip(skip_reason_, now);
+    if (mode_ == Mode::skipping) {
+        if (proof_.server_payload(prefix) == BoundaryProof::Verdict::hopeless) abandon(skip_reason_, now);
+    } else if (mode_ == Mode::switching) {
+        const bool connected = splitter_.request_was_connect() && begins_success(text);
+        if (begins_switch(text) || begins_final_response(text)) answer_switch(begins_switch(text) || connected, now);
+    } else if (mode_ == Mode::detecting && !pending_.empty() && !begins_response(text)) {
+        const std::string first = std::move(pending_);
+        pending_.clear();
+        begin_raw(as_bytes(first), now);
+    }
+}
+
+void FlowProtocol::half_close(TimeNs now) {
+    if (mode_ == Mode::detecting && !pending_.empty()) {
+        const std::string first = std::move(pending_);
+        pending_.clear();
+        begin_raw(as_bytes(first), now);
+    }
+    half_closed_ = true;
+    if (mode_ == Mode::raw) sink_.raw_half_close(now);
+}
+
+void FlowProtocol::close(CloseKind kind, Reason reason, TimeNs now) {
+    const Reason why = unfinished_reason(kind, reason);
+    splitter_.abandon(why, now);
+    drop_pending(why);
+    settle_flow(mode_ == Mode::skipping ? skip_reason_ : why);
+    if (!sink_closed_) sink_.close(kind, reason, now);
+    sink_closed_ = true;
+    mode_ = Mode::abandoned;
+    skip_reason_ = why;
+}
+
+// Drops the request in progress and what is held of the next, then looks for a boundary.
+void FlowProtocol::skip(Reason reason, TimeNs now) {
+    splitter_.abandon(reason, now);
+    splitter_.restart();
+    drop_pending(reason);
+    proof_.reset();
+    skip_reason_ = reason;
+    mode_ = Mode::skipping;
+}
+
+void FlowProtocol::abandon(Reason reason, TimeNs now) {
+    splitter_.abandon(reason, now);
+    drop_pending(reason);
+    mode_ = Mode::abandoned;
+    skip_reason_ = reason;
+    settle_flow(reason);
+    sink_.close(CloseKind::abandoned, reason, now);
+    sink_closed_ = true;
+    context_.observer.mute(tuple_);
+}
+
+bool FlowProtocol::hold(Bytes bytes) {
+    if (pending_.size() + bytes.size() > context_.limits.head_bytes) return false;
+    pending_.append(as_text(bytes));
+    return true;
+}
+
+void FlowProtocol::drop(Reason reason, std::size_t count) { ledger_dropped(row_, reason, &umbra_units::bytes, count); }
+
+void FlowProtocol::drop_pending(Reason reason) {
+    drop(reason, pending_.size());
+    pending_ = {};
+}
+
+void FlowProtocol::settle_flow(Reason reason) {
+    if (settled_) return;
+    settled_ = true;
+    if (seen_raw_ || splitter_.accepted() > 0) {
+        ledger_mirrored(row_, &umbra_units::flows);
+    } else {
+        ledger_dropped(row_, seen_http_ ? Reason::unmatched : reason, &umbra_units::flows);
+    }
+}
+
+}  // namespace umbra

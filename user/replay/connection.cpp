@@ -1,0 +1,161 @@
+#include "replay/connection.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include <cerrno>
+#include <cstring>
+#include <system_error>
+
+#include "base/unique_fd.h"
+
+namespace umbra {
+
+namespace {
+
+struct SocketAddress {
+    sockaddr_storage storage{};
+    socklen_t size = sizeof storage;
+    sockaddr* get() { return reinterpret_cast<sockaddr*>(&storage); }
+};
+
+SocketAddress to_socket_address(const Endpoint& endpoint) {
+    SocketAddress out;
+    if (endpoint.address.is_v4()) {
+        auto& in = reinterpret_cast<sockaddr_in&>(out.storage);
+        in.sin_family = AF_INET;
+        in.sin_port = htons(endpoint.port);
+        std::memcpy(&in.sin_addr, endpoint.address.bytes.data() + 12, 4);
+        out.size = sizeof in;
+    } else {
+        auto& in = reinterpret_cast<sockaddr_in6&>(out.storage);
+        in.sin6_family = AF_INET6;
+        in.sin6_port = htons(endpoint.port);
+        std::memcpy(&in.sin6_addr, endpoint.address.bytes.data(), 16);
+        out.size = sizeof in;
+    }
+    return out;
+}
+
+Endpoint local_endpoint(int fd) {
+    SocketAddress address;
+    if (::getsockname(fd, address.get(), &address.size) != 0) return {};
+    if (address.storage.ss_family == AF_INET) {
+        const auto& in = reinterpret_cast<const sockaddr_in&>(address.storage);
+        return {IpAddress::v4(reinterpret_cast<const std::uint8_t*>(&in.sin_addr)), ntohs(in.sin_port)};
+    }
+    const auto& in = reinterpret_cast<const sockaddr_in6&>(address.storage);
+    return {IpAddress::v6(in.sin6_addr.s6_addr), ntohs(in.sin6_port)};
+}
+
+Reason connect_reason(int error) {
+    if (error == ECONNREFUSED) return Reason::connect_refused;
+    return error == ETIMEDOUT ? Reason::connect_timeout : Reason::connect_failed;
+}
+
+IoResult to_result(ssize_t count) {
+    if (count >= 0) return {IoResult::Kind::done, static_cast<std::size_t>(count)};
+    if (errno == EAGAIN || errno == EINTR) return {IoResult::Kind::blocked, 0};
+    return {IoResult::Kind::reset, 0};
+}
+
+IoResult to_read_result(ssize_t count) {
+    if (count == 0) return {IoResult::Kind::closed, 0};
+    return to_result(count);
+}
+
+}  // namespace
+
+Connection::Connection(asio::io_context& io, ConnectionEvents& owner, const Settings& settings)
+    : socket_(io), owner_(&owner), settings_(settings) {}
+
+std::optional<Reason> Connection::start() {
+    SocketAddress remote = to_socket_address(settings_.endpoint);
+    UniqueFd fd(::socket(remote.storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!fd) return connect_reason(errno);
+    const int on = 1;
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (::connect(fd.get(), remote.get(), remote.size) != 0 && errno != EINPROGRESS) return connect_reason(errno);
+    tuple_ = {local_endpoint(fd.get()), settings_.endpoint};
+    guarded_ = settings_.guard != nullptr;
+    if (guarded_) settings_.guard->add(tuple_);
+    const auto protocol = settings_.endpoint.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
+    std::error_code error;
+    socket_.assign(protocol, fd.get(), error);
+    if (error) {
+        if (guarded_) settings_.guard->remove(tuple_);
+        return Reason::connect_failed;
+    }
+    fd.release();
+    wait_writable();
+    return std::nullopt;
+}
+
+void Connection::close(bool reset) {
+    owner_ = nullptr;
+    if (!socket_.is_open()) return;
+    if (reset) {
+        const linger now{1, 0};
+        ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    }
+    std::error_code ignored;
+    socket_.close(ignored);
+    if (guarded_) settings_.guard->remove(tuple_);
+}
+
+void Connection::connect_finished() {
+    int error = 0;
+    socklen_t size = sizeof error;
+    ::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
+    if (error != 0) return owner_->on_connect_failed(connect_reason(error));
+    connected_ = true;
+    wait_readable();
+    owner_->on_connected();
+}
+
+IoResult Connection::write(std::span<const iovec> parts) {
+    msghdr message{};
+    message.msg_iov = const_cast<iovec*>(parts.data());
+    message.msg_iovlen = parts.size();
+    return to_result(::sendmsg(socket_.native_handle(), &message, MSG_NOSIGNAL | MSG_DONTWAIT));
+}
+
+IoResult Connection::read(std::span<std::byte> into) {
+    return to_read_result(::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT));
+}
+
+IoResult Connection::discard(std::size_t most) {
+    return to_read_result(::recv(socket_.native_handle(), nullptr, most, MSG_DONTWAIT | MSG_TRUNC));
+}
+
+bool Connection::quiet() {
+    std::byte one;
+    const ssize_t count = ::recv(socket_.native_handle(), &one, 1, MSG_DONTWAIT | MSG_PEEK);
+    return count < 0 && errno == EAGAIN;
+}
+
+void Connection::finish_writing() { ::shutdown(socket_.native_handle(), SHUT_WR); }
+
+void Connection::wait_readable() {
+    if (waiting_read_) return;
+    waiting_read_ = true;
+    socket_.async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](std::error_code) {
+        self->waiting_read_ = false;
+        if (self->owner_) self->owner_->on_readable();
+    });
+}
+
+void Connection::wait_writable() {
+    if (waiting_write_) return;
+    waiting_write_ = true;
+    socket_.async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](std::error_code) {
+        self->waiting_write_ = false;
+        if (!self->owner_) return;
+        self->connected_ ? self->owner_->on_writable() : self->connect_finished();
+    });
+}
+
+}  // namespace umbra

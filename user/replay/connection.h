@@ -1,0 +1,84 @@
+// Connection: one non-blocking TCP connection to a mirror endpoint. Reads and writes go straight to the socket, Asio
+// only says when. Knows no protocol; a lane owns it and hears its events. Handlers that are still queued keep the
+// object alive after close() but reach nobody.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <span>
+
+#include "base/clock.h"
+#include "base/ledger.h"
+#include "net/ip_address.h"
+#include "replay/asio.h"
+#include "replay/router.h"
+
+struct iovec;
+
+namespace umbra {
+
+class ConnectionEvents {
+public:
+    virtual ~ConnectionEvents() = default;
+    virtual void on_connected() = 0;
+    virtual void on_connect_failed(Reason reason) = 0;
+    virtual void on_readable() = 0;
+    virtual void on_writable() = 0;
+    virtual void on_tick() = 0;
+    // No request depends on the connection and it may be closed to make room.
+    virtual bool idle() const = 0;
+    virtual void on_evicted() = 0;
+};
+
+struct IoResult {
+    enum class Kind : std::uint8_t { done, blocked, closed, reset };
+    Kind kind = Kind::done;
+    std::size_t count = 0;
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+public:
+    struct Settings {
+        Endpoint endpoint;
+        OwnConnections* guard = nullptr;  // null: nobody is told
+    };
+    Connection(asio::io_context& io, ConnectionEvents& owner, const Settings& settings);
+    ~Connection() { close(false); }
+
+    // Null: the attempt is under way or done; on_connected() or on_connect_failed() follows, never from this call.
+    std::optional<Reason> start();
+    // reset: the peer must not take what it got for complete.
+    void close(bool reset);
+
+    bool connected() const { return connected_; }
+    bool write_blocked() const { return waiting_write_; }
+    const Endpoint& endpoint() const { return settings_.endpoint; }
+    ConnectionEvents* owner() const { return owner_; }
+
+    IoResult write(std::span<const iovec> parts);
+    IoResult read(std::span<std::byte> into);
+    // Throws received bytes away inside the kernel.
+    IoResult discard(std::size_t most);
+    // True if nothing waits to be read and the peer has not ended the connection.
+    bool quiet();
+    void finish_writing();
+    void wait_readable();
+    void wait_writable();
+
+    std::size_t list_index = 0;  // of ConnectionList
+
+private:
+    void connect_finished();
+
+    asio::ip::tcp::socket socket_;
+    ConnectionEvents* owner_;
+    const Settings settings_;
+    FlowTuple tuple_;
+    bool guarded_ = false;
+    bool connected_ = false;
+    bool waiting_read_ = false;
+    bool waiting_write_ = false;
+};
+
+}  // namespace umbra

@@ -1,0 +1,58 @@
+#include "replay/lane.h"
+
+namespace umbra {
+
+Lane::Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow, umbra_ledger_row& row)
+    : owner_(owner), flow_(flow), row_(row), link_(shared, *this), http_(shared, link_), raw_(shared, link_) {}
+
+void Lane::raw_begin() {
+    if (http_.upgrade() == HttpRelay::Upgrade::none) return raw_.begin(flow_, row_);
+    raw_.begin_upgraded(*http_.upgrade_row(), row_);
+    hand_over();
+}
+
+// The raw part of an upgraded flow begins when the mirror has answered the request that upgraded.
+void Lane::hand_over() {
+    if (!raw_.waiting_for_upgrade() || !http_.empty()) return;
+    if (http_.upgrade() == HttpRelay::Upgrade::accepted) {
+        raw_.upgraded();
+    } else {
+        raw_.fail(http_.upgrade_refusal());
+    }
+}
+
+void Lane::link_changed() {
+    speaks_raw() ? raw_.pump() : http_.pump();
+    after_event();
+}
+
+void Lane::link_readable() {
+    speaks_raw() ? raw_.readable() : http_.readable();
+    after_event();
+}
+
+void Lane::link_tick() {
+    speaks_raw() ? raw_.tick() : http_.tick();
+    after_event();
+}
+
+// The last thing that an event does: the lane may be gone afterwards.
+void Lane::after_event() {
+    hand_over();
+    if (closed_ && http_.empty() && raw_.done()) owner_.retire(*this);
+}
+
+void Lane::close(CloseKind kind, Reason reason) {
+    closed_ = true;
+    http_.abort(kind == CloseKind::reset ? Reason::client_reset : Reason::client_closed);
+    if (raw_.begun()) kind == CloseKind::abandoned ? raw_.fail(reason) : raw_.close();
+    after_event();
+}
+
+void Lane::stop() {
+    http_.drop_all(Reason::shutdown);
+    hand_over();
+    if (raw_.begun()) raw_.fail(Reason::shutdown);
+}
+
+}  // namespace umbra

@@ -1,0 +1,59 @@
+// Lane: one client flow on its way to the mirror: its link and the relay that speaks on it, HTTP first, raw after an
+// upgrade or from the start. Outlives the flow until what the client finished is settled. Owned by the Replayer.
+#pragma once
+
+#include "protocol/message_sink.h"
+#include "replay/http_relay.h"
+#include "replay/mirror_link.h"
+#include "replay/raw_relay.h"
+
+namespace umbra {
+
+class Lane;
+
+class LaneOwner {
+public:
+    virtual ~LaneOwner() = default;
+    // Destroys the lane.
+    virtual void retire(Lane& lane) = 0;
+};
+
+class Lane : private LinkEvents {
+public:
+    Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow, umbra_ledger_row& row);
+
+    umbra_ledger_row* head(const RequestHead& head) { return http_.head(flow_, row_, head); }
+    void bytes(Bytes bytes) { http_.bytes(bytes); }
+    void end() { http_.end(); }
+    void abort(Reason reason) { http_.abort(reason); }
+    void raw_begin();
+    void raw_bytes(Bytes bytes) { raw_.bytes(bytes); }
+    void raw_half_close() { raw_.half_close(); }
+    // The flow is over; the lane may be gone after this call.
+    void close(CloseKind kind, Reason reason);
+
+    void stop();
+    bool drained() const { return http_.empty() && link_.queued() == 0; }
+    std::size_t list_index = 0;  // of its owner
+
+private:
+    void link_changed() override;
+    void link_readable() override;
+    void link_writable() override { link_changed(); }
+    void link_tick() override;
+    bool link_idle() const override { return !raw_.begun() && http_.idle(); }
+
+    bool speaks_raw() const { return raw_.begun() && !raw_.waiting_for_upgrade(); }
+    void hand_over();
+    void after_event();
+
+    LaneOwner& owner_;
+    const FlowTuple flow_;
+    umbra_ledger_row& row_;
+    MirrorLink link_;
+    HttpRelay http_;
+    RawRelay raw_;
+    bool closed_ = false;
+};
+
+}  // namespace umbra

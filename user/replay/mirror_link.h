@@ -1,0 +1,85 @@
+// MirrorLink: a lane's way to its mirror: at most one connection, made and made anew on request, and the queue of
+// bytes for it. Tries the target's endpoints in turn and asks their breakers. Knows no protocol and settles no ledger.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/chunk_buffer.h"
+#include "replay/connection.h"
+#include "replay/replay_shared.h"
+
+namespace umbra {
+
+class LinkEvents {
+public:
+    virtual ~LinkEvents() = default;
+    virtual void link_changed() = 0;  // a connection attempt ended: acquire() again
+    virtual void link_readable() = 0;
+    virtual void link_writable() = 0;
+    virtual void link_tick() = 0;
+    virtual bool link_idle() const = 0;
+};
+
+// Bytes worth a system call of their own; fewer are gathered until the event loop's turn ends.
+inline constexpr std::size_t kDirectSendBytes = 16 * 1024;
+inline constexpr std::size_t kGatheredSendBytes = 64 * 1024;
+
+class MirrorLink : private ConnectionEvents {
+public:
+    enum class Status : std::uint8_t { ready, connecting, failed };
+
+    MirrorLink(ReplayShared& shared, LinkEvents& events) : shared_(shared), events_(events), queue_(shared.chunks) {}
+    ~MirrorLink() override;
+    MirrorLink(const MirrorLink&) = delete;
+    MirrorLink& operator=(const MirrorLink&) = delete;
+
+    // A connection to one of the target's endpoints on which nothing is outstanding. failed: see failure().
+    Status acquire(Target& target, bool guard);
+    Reason failure() const { return failure_; }
+    void drop(bool reset);
+    bool connected() const { return connection_ && connection_->connected(); }
+    Connection& connection() { return *connection_; }
+    TimeNs quiet_since() const { return progress_at_; }
+    void progress() { progress_at_ = shared_.now; }
+
+    std::size_t queued() const { return queue_.size(); }
+    // Null: queued. Otherwise nothing was, and which limit was hit.
+    std::optional<Reason> enqueue(Bytes bytes);
+    void unqueue_front(std::size_t count);
+    void unqueue_back(std::size_t count);
+    // Writes up to `limit` queued bytes; or the bytes given, past an empty queue. Arms the wait when blocked.
+    IoResult send_queued(std::size_t limit);
+    IoResult send(Bytes bytes);
+    // link_writable() follows when the event loop's turn ends.
+    void send_soon();
+    void sending_now();
+    IoResult read(std::span<std::byte> into);
+
+private:
+    void on_connected() override;
+    void on_connect_failed(Reason reason) override;
+    void on_readable() override { events_.link_readable(); }
+    void on_writable() override { events_.link_writable(); }
+    void on_tick() override;
+    bool idle() const override { return connected() && events_.link_idle(); }
+    void on_evicted() override { drop(false); }
+
+    bool usable(const Target& target, bool guard);
+    Status try_endpoints(Target& target, bool guard);
+    std::optional<Reason> connect(const Endpoint& endpoint, bool guard);
+    Status fail(Reason reason);
+
+    ReplayShared& shared_;
+    LinkEvents& events_;
+    ByteQueue queue_;
+    std::shared_ptr<Connection> connection_;
+    TimeNs progress_at_ = 0;
+    std::size_t cursor_ = 0;    // into the target's endpoints
+    std::size_t attempts_ = 0;  // of this round
+    Reason failure_ = Reason::connect_failed;
+    bool guarded_ = false;
+    bool send_soon_ = false;
+};
+
+}  // namespace umbra

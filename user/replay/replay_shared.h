@@ -1,0 +1,60 @@
+// ReplayShared: what the lanes of one worker share: limits, memory, targets, the connections in use. Owned by the
+// Replayer; one thread.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "base/chunk_buffer.h"
+#include "replay/asio.h"
+#include "replay/connection.h"
+#include "replay/limits.h"
+#include "replay/router.h"
+#include "replay/target_table.h"
+
+namespace umbra {
+
+// All connections that are open or being made, in no order.
+class ConnectionList {
+public:
+    explicit ConnectionList(umbra_worker_row& worker) : worker_(worker) {}
+    std::size_t size() const { return all_.size(); }
+    const std::shared_ptr<Connection>& at(std::size_t index) const { return all_[index]; }
+    void add(std::shared_ptr<Connection> connection);
+    void remove(Connection& connection);
+    // Closes one that no request depends on; false: there is none.
+    bool evict_idle();
+
+private:
+    umbra_worker_row& worker_;
+    std::vector<std::shared_ptr<Connection>> all_;
+    std::size_t next_victim_ = 0;
+};
+
+class MirrorLink;
+
+// Links with bytes to send when the event loop's turn ends. A handler that is still queued keeps it alive.
+struct SendSoonList {
+    std::vector<MirrorLink*> links;
+    bool posted = false;
+    void run();
+};
+
+struct ReplayShared {
+    asio::io_context& io;
+    Router& router;
+    OwnConnections& own;
+    umbra_worker_row& worker;
+    const ReplayLimits limits;
+    ChunkPool chunks{limits.total_queue_bytes};
+    TargetTable targets{limits};
+    ConnectionList connections{worker};
+    std::vector<std::byte> read_buffer = std::vector<std::byte>(64 * 1024);
+    std::shared_ptr<SendSoonList> send_soon = std::make_shared<SendSoonList>();
+    TimeNs now = 0;  // of the latest call that carried a time
+    bool stopped = false;
+
+    void at(TimeNs time) { now = time > now ? time : now; }
+};
+
+}  // namespace umbra

@@ -1,0 +1,29 @@
+// RequestParser: one request after the other. A head passes only if llhttp and Umbra's own strict checks read it
+// alike. In: a whole head, then body bytes in any pieces. Out: how the request is framed and where it ends. Keeps no
+// bytes.
+#pragma once
+
+#include <cstddef>
+
+#include "base/bytes.h"
+#include "wire/chunked_check.h"
+#include "wire/http1_head.h"
+
+namespace umbra::wire {
+
+class RequestParser {
+public:
+    using BodyStep = ChunkedCheck::Step;
+
+    // head ends with its empty line (see HeadEnd). A request without body is over with its head.
+    HttpFault head(std::string_view head, Http1Head& out);
+    // The bytes after the head, until done.
+    BodyStep body(Bytes bytes);
+
+private:
+    ChunkedCheck chunks_;
+    BodyKind body_ = BodyKind::none;
+    std::uint64_t left_ = 0;  // of a body with Content-Length
+};
+
+}  // namespace umbra::wire

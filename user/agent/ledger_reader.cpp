@@ -1,0 +1,110 @@
+#include "agent/ledger_reader.h"
+
+#include <atomic>
+#include <thread>
+
+#include "umbra/abi/limits.h"
+
+namespace umbra::agent {
+
+namespace {
+
+constexpr int kRowAttempts = 8;
+constexpr std::chrono::milliseconds kPause{2};
+constexpr std::uint64_t kQueuesPerWorker = 2;
+constexpr std::uint64_t kLargestClone = 64 * 1024;  // what the capture device takes in one piece
+
+// Cells are written by another process, each as a whole.
+template <class Row>
+Row load(const Row& row) {
+    Row copy;
+    auto* to = reinterpret_cast<__u64*>(&copy);
+    auto* from = reinterpret_cast<__u64*>(const_cast<Row*>(&row));
+    for (std::size_t i = 0; i < sizeof(Row) / sizeof(__u64); ++i)
+        to[i] = std::atomic_ref<__u64>(from[i]).load(std::memory_order_relaxed);
+    return copy;
+}
+
+}  // namespace
+
+Result<LedgerReader> LedgerReader::make(const loader::Datapath& datapath, std::uint32_t queue_length) {
+    auto ledger = loader::MappedArray<umbra_ledger_row>::map(datapath.ledger_fd());
+    if (!ledger) return ledger.error();
+    auto workers = loader::MappedArray<umbra_worker_row>::map(datapath.workers_fd());
+    if (!workers) return workers.error();
+    LedgerReader reader(datapath, std::move(*ledger), std::move(*workers));
+    reader.queue_capacity_ = kQueuesPerWorker * datapath.workers() * queue_length * kLargestClone;
+    return reader;
+}
+
+Result<void> LedgerReader::before_apply(const std::map<std::string, std::uint32_t>& coming) {
+    next_ = book_;
+    for (const auto& [rule, slot] : coming) {
+        const auto owner = next_.owners.find(slot);
+        if (owner != next_.owners.end() && owner->second != rule) {
+            const auto counters = read_kernel(slot);
+            if (!counters) return counters.error();
+            next_.forgotten_clones += counters->cloned.bytes;
+        }
+        next_.owners[slot] = rule;
+    }
+    return {};
+}
+
+void LedgerReader::applied() { book_ = std::move(next_); }
+
+Result<umbra_rule_counters> LedgerReader::read_kernel(std::uint32_t slot) const {
+    auto counters = datapath_.rule_counters(slot);
+    for (int attempt = 1; attempt < kRowAttempts && counters && !balanced(*counters); ++attempt)
+        counters = datapath_.rule_counters(slot);
+    return counters;
+}
+
+umbra_ledger_row LedgerReader::read_row(unsigned worker, std::uint32_t slot) const {
+    const umbra_ledger_row& row = ledger_[worker * UMBRA_MAX_RULES + slot];
+    umbra_ledger_row copy = load(row);
+    for (int attempt = 1; attempt < kRowAttempts && !balanced(copy); ++attempt) copy = load(row);
+    return copy;
+}
+
+Result<LedgerReading> LedgerReader::read_once() const {
+    LedgerReading reading;
+    reading.forgotten_clones = book_.forgotten_clones;
+    reading.queue_capacity = queue_capacity_;
+    for (unsigned i = 0; i < datapath_.workers(); ++i) reading.captured += worker(i).captured_bytes;
+    for (const auto& [slot, key] : book_.owners) {
+        RuleReading rule;
+        rule.rule = key;
+        rule.removed = !datapath_.slot_of(key).has_value();
+        const auto counters = read_kernel(slot);
+        if (!counters) return counters.error();
+        rule.kernel = *counters;
+        for (unsigned i = 0; i < datapath_.workers(); ++i) add(rule.row, read_row(i, slot));
+        reading.rules.push_back(std::move(rule));
+    }
+    return reading;
+}
+
+Result<LedgerReading> LedgerReader::read() const {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (true) {
+        auto reading = read_once();
+        if (!reading || close_ledger(*reading).closes || std::chrono::steady_clock::now() >= deadline) return reading;
+        std::this_thread::sleep_for(kPause);
+    }
+}
+
+umbra_worker_row LedgerReader::worker(unsigned index) const { return load(workers_[index]); }
+
+void LedgerReader::settle_dead_workers() {
+    for (unsigned i = 0; i < datapath_.workers(); ++i) {
+        for (const auto& [slot, key] : book_.owners) settle_dead(ledger_[i * UMBRA_MAX_RULES + slot]);
+        umbra_worker_row& row = workers_[i];
+        for (auto gauge :
+             {&umbra_worker_row::flows, &umbra_worker_row::embryos, &umbra_worker_row::connections,
+              &umbra_worker_row::reassembly_bytes, &umbra_worker_row::queued_bytes, &umbra_worker_row::generation})
+            row.*gauge = 0;
+    }
+}
+
+}  // namespace umbra::agent

@@ -1,0 +1,60 @@
+// LedgerReader: reads the counters of kernel and terminator while they move, and settles what a dead terminator left.
+// Remembers which rule had which slot, so that removed rules stay in the ledger until their slot is given away.
+//
+// Nothing stops for a reading, so one can fall between two writes that belong together. A row that does not balance is
+// read again, and so is the whole, for up to kPatience; what balances then is a state that was there. What still does
+// not balance is broken. The worker's captured packets are read before the kernel's clones, so that packets that pass
+// meanwhile appear as "in queue".
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <string>
+
+#include "agent/ledger_close.h"
+#include "base/result.h"
+#include "loader/datapath.h"
+#include "loader/mapped_array.h"
+
+namespace umbra::agent {
+
+class LedgerReader {
+public:
+    static constexpr std::chrono::milliseconds kPatience{200};
+
+    // The datapath outlives the reader.
+    static Result<LedgerReader> make(const loader::Datapath& datapath, std::uint32_t queue_length);
+
+    // Around every Datapath::apply(): slots that it gives to other rules take their clones out of the ledger.
+    // coming: the rules' slots. The second call says that apply() succeeded.
+    Result<void> before_apply(const std::map<std::string, std::uint32_t>& coming);
+    void applied();
+
+    Result<LedgerReading> read() const;
+    umbra_worker_row worker(unsigned index) const;
+
+    // Only while no terminator runs.
+    void settle_dead_workers();
+
+private:
+    LedgerReader(const loader::Datapath& datapath, loader::MappedArray<umbra_ledger_row> ledger,
+                 loader::MappedArray<umbra_worker_row> workers)
+        : datapath_(datapath), ledger_(std::move(ledger)), workers_(std::move(workers)) {}
+
+    Result<LedgerReading> read_once() const;
+    Result<umbra_rule_counters> read_kernel(std::uint32_t slot) const;
+    umbra_ledger_row read_row(unsigned worker, std::uint32_t slot) const;
+
+    const loader::Datapath& datapath_;
+    loader::MappedArray<umbra_ledger_row> ledger_;
+    loader::MappedArray<umbra_worker_row> workers_;
+    struct Book {
+        std::map<std::uint32_t, std::string> owners;  // of the slots, living or removed
+        std::uint64_t forgotten_clones = 0;
+    };
+    Book book_;
+    Book next_;
+    std::uint64_t queue_capacity_ = 0;
+};
+
+}  // namespace umbra::agent

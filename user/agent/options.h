@@ -1,0 +1,22 @@
+// What `umbra run` can be told. A value; the command line fills it in.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "loader/datapath.h"
+
+namespace umbra::agent {
+
+struct AgentOptions {
+    std::vector<std::string> files;   // rules and registry; none: the agent starts without rules
+    std::vector<std::string> ifaces;  // none: found by routes
+    loader::AttachMode attach = loader::AttachMode::automatic;
+    bool one_sided = false;
+    unsigned workers = 1;
+    std::vector<std::string> limits;  // NAME=VALUE, see terminator/limit_table.h
+    std::string socket;
+    std::string log_level = "info";
+};
+
+}  // namespace umbra::agent

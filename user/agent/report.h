@@ -1,0 +1,15 @@
+// Status and ledger as JSON, which is what the control socket carries and `-o json` prints.
+#pragma once
+
+#include "agent/ledger_close.h"
+#include "agent/options.h"
+#include "agent/rule_store.h"
+#include "agent/runtime.h"
+#include "control/message.h"
+
+namespace umbra::agent {
+
+control::Json ledger_report(const LedgerReading& reading);
+control::Json status_report(const AgentOptions& options, const Runtime& runtime, const RuleStore& store);
+
+}  // namespace umbra::agent

@@ -1,0 +1,129 @@
+#include <unistd.h>
+
+#include "agent/process_info.h"
+#include "agent/report.h"
+#include "rules/listing.h"
+
+#include "umbra/abi/limits.h"
+#include "umbra/abi/version.h"
+
+namespace umbra::agent {
+
+namespace {
+
+using control::Json;
+
+Json attach_points(const loader::Datapath& datapath) {
+    Json points = Json::array();
+    for (const auto& point : datapath.attach_points()) {
+        points.push_back({{"device", point.device},
+                          {"ifindex", point.ifindex},
+                          {"hook", point.tcx ? "tcx" : "clsact"},
+                          {"ingress_program", point.ingress_program},
+                          {"egress_program", point.egress_program},
+                          {"why", point.why}});
+    }
+    return points;
+}
+
+Json rules_of(const rules::Plan& plan) {
+    Json rows = Json::array();
+    for (const auto& row : rules::list_rules(plan)) {
+        rows.push_back({{"rule", row.key},
+                        {"precedence", row.precedence},
+                        {"mirror", row.mirror},
+                        {"origins", row.origins},
+                        {"mirror_endpoints", row.mirror_endpoints},
+                        {"status", row.status}});
+    }
+    return rows;
+}
+
+Json process(const char* role, pid_t pid) {
+    Json out{{"role", role}, {"pid", pid}};
+    const auto info = read_process(pid);
+    if (!info) return out;
+    out["uid"] = info->uid;
+    out["capabilities"] = info->capabilities;
+    out["permitted"] = info->permitted;
+    out["no_new_privs"] = info->no_new_privs;
+    out["threads"] = info->threads;
+    out["resident_bytes"] = info->resident_bytes;
+    return out;
+}
+
+Json worker(unsigned index, const umbra_worker_row& row) {
+    return {{"worker", index},
+            {"generation", row.generation},
+            {"flows", row.flows},
+            {"embryos", row.embryos},
+            {"connections", row.connections},
+            {"reassembly_bytes", row.reassembly_bytes},
+            {"queued_bytes", row.queued_bytes},
+            {"captured_packets", row.captured_packets},
+            {"captured_bytes", row.captured_bytes},
+            {"foreign_packets", row.foreign_packets},
+            {"server_records", row.server_records},
+            {"bad_records", row.bad_records},
+            {"partial_checksums", row.partial_checksums},
+            {"flows_opened", row.flows_opened},
+            {"flows_joined", row.flows_joined},
+            {"one_sided_flows", row.one_sided_flows},
+            {"responses", row.responses},
+            {"response_bytes", row.response_bytes},
+            {"connections_opened", row.connections_opened}};
+}
+
+Json limits(const TerminatorSettings& settings) {
+    Json rows = Json::array(
+        {{{"name", "rules"}, {"value", std::to_string(UMBRA_MAX_RULES)}, {"meaning", "rules"}},
+         {{"name", "endpoints"}, {"value", std::to_string(UMBRA_MAX_ENDPOINTS)}, {"meaning", "origin endpoints"}},
+         {{"name", "capture_queue"},
+          {"value", std::to_string(settings.queue_length)},
+          {"meaning", "packets in a worker's capture queue"}}});
+    for (const auto& row : list_limits(settings.limits))
+        rows.push_back({{"name", row.name}, {"value", row.value}, {"meaning", row.meaning}});
+    return rows;
+}
+
+Json workers(const Runtime& runtime) {
+    Json rows = Json::array();
+    for (unsigned i = 0; i < runtime.datapath().workers(); ++i) rows.push_back(worker(i, runtime.ledger().worker(i)));
+    return rows;
+}
+
+Json processes(const Runtime& runtime) {
+    Json rows = Json::array({process("loader", ::getpid())});
+    if (runtime.terminator()) rows.push_back(process("terminator", runtime.terminator()->pid()));
+    return rows;
+}
+
+}  // namespace
+
+Json status_report(const AgentOptions& options, const Runtime& runtime, const RuleStore& store) {
+    const loader::Datapath& datapath = runtime.datapath();
+    Json remote = Json::array();
+    for (const auto& endpoint : runtime.remote())
+        remote.push_back({{"endpoint", endpoint.endpoint.to_string()}, {"why", endpoint.why}});
+    return {{"version", UMBRA_VERSION},
+            {"abi", UMBRA_ABI_VERSION},
+            {"pid", ::getpid()},
+            {"socket", options.socket},
+            {"mode", options.one_sided ? "one-sided" : "strict"},
+            {"workers_count", datapath.workers()},
+            {"kernel", datapath.features().kernel},
+            {"hook", datapath.uses_tcx() ? "tcx" : "clsact"},
+            {"generation", datapath.generation()},
+            {"terminator", runtime.terminator() ? "running" : "restarting"},
+            {"restarts", runtime.restarts()},
+            {"capture_device", datapath.capture_device()},
+            {"capture_device_ip", datapath.capture_device_ip()},
+            {"attach_points", attach_points(datapath)},
+            {"rules", rules_of(store.plan())},
+            {"remote_endpoints", std::move(remote)},
+            {"processes", processes(runtime)},
+            {"workers", workers(runtime)},
+            {"limits", limits(runtime.settings())}};
+}
+
+}  // namespace umbra::agent

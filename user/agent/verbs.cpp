@@ -1,0 +1,194 @@
+#include "agent/verbs.h"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <optional>
+
+#include "agent/report.h"
+#include "rules/listing.h"
+#include "rules/plan_json.h"
+
+namespace umbra::agent {
+
+namespace {
+
+using control::Json;
+using control::Response;
+
+std::optional<std::string> text_field(const Json& request, const char* name) {
+    const auto found = request.find(name);
+    if (found == request.end() || !found->is_string()) return std::nullopt;
+    return found->get<std::string>();
+}
+
+Error bad_request(const std::string& cause) { return {ErrorCode::usage, "read, request: " + cause}; }
+
+Result<std::vector<rules::SourceText>> sources_of(const Json& request) {
+    const auto documents = request.find("documents");
+    if (documents == request.end() || !documents->is_array()) return bad_request("'documents' is no list");
+    std::vector<rules::SourceText> sources;
+    for (const Json& document : *documents) {
+        const auto name = text_field(document, "name");
+        const auto text = text_field(document, "text");
+        if (!document.is_object() || document.size() != 2 || !name || !text)
+            return bad_request("a document must have 'name' and 'text', both text, and nothing else");
+        sources.push_back({*name, *text});
+    }
+    return sources;
+}
+
+Response refused(const rules::LoadOutcome& outcome) {
+    auto response = Response::failure({ErrorCode::invalid_rules, "the rules are not valid; nothing was changed"});
+    response.result["diagnostics"] = rules::print_diagnostics(outcome.diagnostics);
+    return response;
+}
+
+// Each object that came or changed, by its text.
+Json changes(const rules::DocumentSet& before, const rules::DocumentSet& after) {
+    Json list = Json::array();
+    for (const auto& [key, object] : after.objects()) {
+        const rules::Object* known = before.find(key);
+        if (known && known->text == object.text) continue;
+        list.push_back({{"object", key.to_string()}, {"change", known ? "changed" : "added"}});
+    }
+    for (const auto& [key, object] : before.objects()) {
+        if (!after.find(key)) list.push_back({{"object", key.to_string()}, {"change", "removed"}});
+    }
+    return list;
+}
+
+Json rule_rows(const rules::Plan& plan, const std::string& name) {
+    Json rows = Json::array();
+    for (const auto& row : rules::list_rules(plan, name)) {
+        rows.push_back({{"rule", row.key},
+                        {"precedence", row.precedence},
+                        {"destination", row.destination},
+                        {"mirror", row.mirror},
+                        {"origins", row.origins},
+                        {"mirror_endpoints", row.mirror_endpoints},
+                        {"status", row.status}});
+    }
+    return rows;
+}
+
+Json endpoint_rows(const rules::Plan& plan, const std::string& name) {
+    Json rows = Json::array();
+    for (const auto& row : rules::list_endpoints(plan, name)) {
+        rows.push_back({{"endpoint", row.endpoint.to_string()},
+                        {"role", row.role},
+                        {"service", row.service},
+                        {"service_port", row.service_port},
+                        {"rules", row.rules}});
+    }
+    return rows;
+}
+
+}  // namespace
+
+struct Verbs::Verb {
+    const char* name;
+    std::vector<std::string> fields;
+    bool changes;
+    Response (Verbs::*run)(const Json&);
+};
+
+const Verbs::Verb* Verbs::find(const std::string& name) {
+    static const std::vector<Verb> verbs{{"apply", {"documents"}, true, &Verbs::apply},
+                                         {"delete", {"what", "name"}, true, &Verbs::remove},
+                                         {"get", {"what", "name"}, false, &Verbs::get},
+                                         {"diff", {"documents"}, false, &Verbs::diff},
+                                         {"status", {}, false, &Verbs::status},
+                                         {"ledger", {}, false, &Verbs::ledger},
+                                         {"plan", {}, false, &Verbs::plan},
+                                         {"version", {}, false, &Verbs::version}};
+    const auto found = std::ranges::find(verbs, name, [](const Verb& verb) { return std::string(verb.name); });
+    return found == verbs.end() ? nullptr : &*found;
+}
+
+Response Verbs::answer(const control::Peer& peer, const Json& request) {
+    const std::string name = text_field(request, "verb").value_or("");
+    const Verb* verb = find(name);
+    if (!verb) return Response::failure(bad_request("no verb '" + name + "'"));
+    for (const auto& [field, value] : request.items()) {
+        if (field != "verb" && std::ranges::find(verb->fields, field) == verb->fields.end())
+            return Response::failure(bad_request("'" + name + "' takes no field '" + field + "'"));
+    }
+    if (verb->changes && !peer.may_change) {
+        spdlog::warn("{} refused uid={}", name, peer.uid);
+        return Response::failure({ErrorCode::privilege, name + ": only root and the agent's user may do this",
+                                  "members of group 'umbra' may use get, diff, status and ledger"});
+    }
+    Response response = (this->*verb->run)(request);
+    if (verb->changes) {
+        spdlog::info("{} uid={} what={} result={} generation={}", name, peer.uid,
+                     text_field(request, "name").value_or("documents"), response.ok ? "in force" : "refused",
+                     runtime_.datapath().generation());
+    }
+    return response;
+}
+
+Response Verbs::put_in_force(rules::LoadOutcome outcome) {
+    if (!outcome.ok) return refused(outcome);
+    if (auto used = runtime_.use(outcome.plan); !used) return Response::failure(used.error());
+    Json result{{"changes", changes(store_.documents(), outcome.set)},
+                {"generation", runtime_.datapath().generation()},
+                {"rules", rules::list_rules(outcome.plan).size()},
+                {"diagnostics", rules::print_diagnostics(outcome.diagnostics)}};
+    if (!runtime_.terminator()) result["note"] = "the terminator is being restarted; the rules are in force with it";
+    store_.accept(std::move(outcome));
+    return Response::success(std::move(result));
+}
+
+Response Verbs::apply(const Json& request) {
+    const auto sources = sources_of(request);
+    return sources ? put_in_force(store_.propose(*sources)) : Response::failure(sources.error());
+}
+
+Response Verbs::remove(const Json& request) {
+    const auto what = text_field(request, "what");
+    const auto name = text_field(request, "name");
+    if (what != "rule" || !name) return Response::failure(bad_request("'what' must be \"rule\", 'name' a text"));
+    if (!store_.documents().find_rule(*name)) {
+        const auto outcome = store_.propose_without(*name);
+        return Response::failure({ErrorCode::failure, "delete: no rule '" + *name + "'",
+                                  outcome.diagnostics.empty() ? "" : outcome.diagnostics.front().hint});
+    }
+    return put_in_force(store_.propose_without(*name));
+}
+
+Response Verbs::get(const Json& request) {
+    const std::string what = text_field(request, "what").value_or("");
+    const std::string name = text_field(request, "name").value_or("");
+    if (what != "rules" && what != "endpoints")
+        return Response::failure(bad_request("'what' must be \"rules\" or \"endpoints\""));
+    Json rows = what == "rules" ? rule_rows(store_.plan(), name) : endpoint_rows(store_.plan(), name);
+    if (rows.empty() && !name.empty())
+        return Response::failure({ErrorCode::failure, "get " + what + ": nothing is called '" + name + "'"});
+    return Response::success(std::move(rows));
+}
+
+Response Verbs::diff(const Json& request) {
+    const auto sources = sources_of(request);
+    if (!sources) return Response::failure(sources.error());
+    const auto outcome = store_.propose(*sources);
+    if (!outcome.ok) return refused(outcome);
+    return Response::success(
+        {{"changes", changes(store_.documents(), outcome.set)},
+         {"text", rules::describe_change(store_.documents(), store_.plan(), outcome.set, outcome.plan)},
+         {"diagnostics", rules::print_diagnostics(outcome.diagnostics)}});
+}
+
+Response Verbs::status(const Json&) { return Response::success(status_report(options_, runtime_, store_)); }
+
+Response Verbs::ledger(const Json&) {
+    const auto reading = runtime_.ledger().read();
+    return reading ? Response::success(ledger_report(*reading)) : Response::failure(reading.error());
+}
+
+Response Verbs::plan(const Json&) { return Response::success({{"plan", rules::plan_to_json(store_.plan())}}); }
+
+Response Verbs::version(const Json&) { return Response::success({{"version", UMBRA_VERSION}, {"pid", ::getpid()}}); }
+
+}  // namespace umbra::agent

@@ -1,0 +1,42 @@
+// Verbs: what the agent answers on the control socket. Each verb names the fields it takes; everything else is an
+// error. Mutations are for root and the agent's user, and each leaves a line with the uid in the log.
+#pragma once
+
+#include "agent/options.h"
+#include "agent/rule_store.h"
+#include "agent/runtime.h"
+#include "control/message.h"
+#include "control/peer.h"
+
+namespace umbra::agent {
+
+class Verbs {
+public:
+    // All of them outlive the verbs.
+    Verbs(const AgentOptions& options, Runtime& runtime, RuleStore& store)
+        : options_(options), runtime_(runtime), store_(store) {}
+
+    control::Response answer(const control::Peer& peer, const control::Json& request);
+
+private:
+    using Json = control::Json;
+    using Response = control::Response;
+    struct Verb;
+    static const Verb* find(const std::string& name);
+
+    Response apply(const Json& request);
+    Response remove(const Json& request);
+    Response get(const Json& request);
+    Response diff(const Json& request);
+    Response status(const Json& request);
+    Response ledger(const Json& request);
+    Response plan(const Json& request);
+    Response version(const Json& request);
+    Response put_in_force(rules::LoadOutcome outcome);
+
+    const AgentOptions& options_;
+    Runtime& runtime_;
+    RuleStore& store_;
+};
+
+}  // namespace umbra::agent

@@ -1,0 +1,35 @@
+#include <memory>
+#include <ostream>
+
+#include "cli/command.h"
+#include "rules/listing.h"
+
+namespace umbra::cli {
+
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  umbra check -f rules/
+  kubectl get svc,pods -o yaml | umbra check -f - -f rule.yaml)";
+
+int run_check(const std::vector<std::string>& files, Console& console) {
+    const auto outcome = load_files(console, files);
+    if (!outcome) return report(console, outcome.error());
+    const auto rows = rules::list_rules(outcome->plan);
+    console.out << "ok: " << rows.size() << (rows.size() == 1 ? " rule, " : " rules, ") << outcome->plan.origins.size()
+                << (outcome->plan.origins.size() == 1 ? " endpoint" : " endpoints") << " to mirror\n";
+    for (const auto& row : rows) console.out << "  " << row.key << ": " << row.status << "\n";
+    return 0;
+}
+
+}  // namespace
+
+void setup_check(CLI::App& app, Action& action) {
+    auto files = std::make_shared<std::vector<std::string>>();
+    CLI::App* verb = app.add_subcommand("check", "parse, validate, resolve and compile rules; needs no root, no agent");
+    verb->footer(kFooter);
+    add_files(*verb, *files)->required();
+    verb->callback([files, &action] { action = [files](Console& console) { return run_check(*files, console); }; });
+}
+
+}  // namespace umbra::cli

@@ -1,0 +1,83 @@
+#include <sched.h>
+
+#include <algorithm>
+#include <memory>
+
+#include "agent/agent.h"
+#include "cli/command.h"
+
+#include "umbra/abi/limits.h"
+
+namespace umbra::cli {
+
+namespace {
+
+constexpr const char* kFooter = R"(Examples:
+  umbra run -f /etc/umbra
+  umbra run -f registry.yaml -f rule.yaml --iface eth0 --workers 4
+  umbra run --attach clsact --mode one-sided --log-level debug
+
+Needs CAP_BPF and CAP_NET_ADMIN (root). Ends on SIGTERM and SIGINT and leaves nothing behind.)";
+
+// One worker per CPU that the process may use.
+unsigned default_workers() {
+    cpu_set_t cpus;
+    if (::sched_getaffinity(0, sizeof(cpus), &cpus) != 0) return 1;
+    return std::clamp(static_cast<unsigned>(CPU_COUNT(&cpus)), 1u, static_cast<unsigned>(UMBRA_MAX_WORKERS));
+}
+
+int run_agent_verb(const agent::AgentOptions& options, Console& console) {
+    const auto ended = agent::run_agent(options);
+    return ended ? 0 : report(console, ended.error());
+}
+
+}  // namespace
+
+void setup_run(CLI::App& app, Action& action) {
+    struct Options {
+        agent::AgentOptions agent;
+        std::string mode = "strict";
+        std::string attach = "auto";
+    };
+    auto options = std::make_shared<Options>();
+    options->agent.workers = default_workers();
+    CLI::App* verb = app.add_subcommand("run", "run the agent");
+    verb->footer(kFooter);
+    add_files(*verb, options->agent.files);
+    verb->add_option("--iface", options->agent.ifaces, "attach to these devices only; repeatable")
+        ->type_name("DEVICE")
+        ->expected(1)
+        ->take_all();
+    verb->add_option("--mode", options->mode,
+                     "strict: mirror what the server acknowledged; one-sided: do not wait for it")
+        ->check(CLI::IsMember({"strict", "one-sided"}))
+        ->type_name("MODE")
+        ->capture_default_str();
+    verb->add_option("--attach", options->attach, "how the programs are attached")
+        ->check(CLI::IsMember({"auto", "tcx", "clsact"}))
+        ->type_name("auto|tcx|clsact")
+        ->capture_default_str();
+    verb->add_option("--workers", options->agent.workers, "worker threads; default: one per usable CPU")
+        ->check(CLI::Range(1, UMBRA_MAX_WORKERS))
+        ->type_name("N")
+        ->capture_default_str();
+    verb->add_option("--limit", options->agent.limits,
+                     "sets a limit, e.g. response_timeout=5s or queue_memory=64M; repeatable; 'umbra status -o wide' "
+                     "lists them")
+        ->type_name("NAME=VALUE")
+        ->expected(1)
+        ->take_all();
+    add_socket(*verb, options->agent.socket);
+    verb->add_option("--log-level", options->agent.log_level, "lowest level that is logged to standard error")
+        ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
+        ->type_name("LEVEL")
+        ->capture_default_str();
+    verb->callback([options, &action] {
+        options->agent.one_sided = options->mode == "one-sided";
+        if (options->attach == "tcx") options->agent.attach = loader::AttachMode::tcx;
+        if (options->attach == "clsact") options->agent.attach = loader::AttachMode::clsact;
+        action = [options](Console& console) { return run_agent_verb(options->agent, console); };
+    });
+}
+
+}  // namespace umbra::cli

@@ -1,0 +1,151 @@
+#include <fmt/format.h>
+
+#include <memory>
+#include <ostream>
+
+#include "cli/command.h"
+#include "cli/render.h"
+
+namespace umbra::cli {
+
+namespace {
+
+using control::Json;
+using Align = Table::Align;
+
+constexpr const char* kFooter = R"(Examples:
+  umbra status
+  umbra status -o wide            with counters of the workers and the limits in force
+  umbra status -o json)";
+
+std::string section(const std::string& title, const Table& table) {
+    return table.empty() ? "" : "\n" + title + "\n" + table.text(2);
+}
+
+std::string summary(const Json& status) {
+    const bool running = field(status, "terminator") == "running";
+    std::string text = fmt::format("umbra {}, pid {}, {} mode, {} worker{}, generation {}\n", field(status, "version"),
+                                   field(status, "pid"), field(status, "mode"), field(status, "workers_count"),
+                                   number(status, "workers_count") == 1 ? "" : "s", field(status, "generation"));
+    text += fmt::format("kernel {}, attached by {}, capture devices {} and {}\n", field(status, "kernel"),
+                        field(status, "hook"), field(status, "capture_device"), field(status, "capture_device_ip"));
+    if (!running) text += "the terminator is being restarted: nothing is mirrored\n";
+    if (number(status, "restarts") > 0) text += "restarts of the terminator: " + field(status, "restarts") + "\n";
+    return text;
+}
+
+Table rules_table(const Json& rows) {
+    Table table(
+        {{"RULE"}, {"PRECEDENCE", Align::right}, {"ORIGINS", Align::right}, {"MIRRORS", Align::right}, {"STATUS"}});
+    for (const Json& row : rows) {
+        table.add({field(row, "rule"), field(row, "precedence"), field(row, "origins"), field(row, "mirror_endpoints"),
+                   field(row, "status")});
+    }
+    return table;
+}
+
+Table attach_table(const Json& rows) {
+    Table table({{"DEVICE"}, {"HOOK"}, {"INGRESS", Align::right}, {"EGRESS", Align::right}, {"WHY"}});
+    for (const Json& row : rows) {
+        table.add({field(row, "device"), field(row, "hook"), field(row, "ingress_program"),
+                   field(row, "egress_program"), field(row, "why")});
+    }
+    return table;
+}
+
+Table remote_table(const Json& rows) {
+    Table table({{"ENDPOINT"}, {"WHY"}});
+    for (const Json& row : rows) table.add({field(row, "endpoint"), field(row, "why")});
+    return table;
+}
+
+Table processes_table(const Json& rows) {
+    Table table({{"PROCESS"},
+                 {"PID", Align::right},
+                 {"USER", Align::right},
+                 {"THREADS", Align::right},
+                 {"MEMORY", Align::right},
+                 {"NEW PRIVILEGES"},
+                 {"CAPABILITIES"}});
+    for (const Json& row : rows) {
+        table.add({field(row, "role"), field(row, "pid"), field(row, "uid"), field(row, "threads"),
+                   size_text(static_cast<std::uint64_t>(number(row, "resident_bytes"))),
+                   part(row, "no_new_privs") == true ? "never" : "possible",
+                   capability_names(field(row, "capabilities"))});
+    }
+    return table;
+}
+
+Table workers_table(const Json& rows) {
+    Table table({{"WORKER", Align::right},
+                 {"FLOWS", Align::right},
+                 {"MIRROR CONNECTIONS", Align::right},
+                 {"CAPTURED", Align::right},
+                 {"REASSEMBLY", Align::right},
+                 {"QUEUED", Align::right},
+                 {"RESPONSES DISCARDED", Align::right}});
+    for (const Json& row : rows) {
+        table.add({field(row, "worker"), with_thousands(number(row, "flows")),
+                   with_thousands(number(row, "connections")), with_thousands(number(row, "captured_packets")),
+                   size_text(static_cast<std::uint64_t>(number(row, "reassembly_bytes"))),
+                   size_text(static_cast<std::uint64_t>(number(row, "queued_bytes"))),
+                   with_thousands(number(row, "responses"))});
+    }
+    return table;
+}
+
+// Every field of every worker, and every limit: name and value.
+std::string details(const Json& status) {
+    std::string text;
+    for (const Json& row : part(status, "workers")) {
+        Table table({{""}, {"", Align::right}});
+        for (const auto& [name, value] : row.items()) {
+            if (name != "worker") table.add({name, with_thousands(number(row, name.c_str()))});
+        }
+        text += section("Worker " + field(row, "worker"), table);
+    }
+    Table limits({{""}, {"", Align::right}, {""}});
+    for (const Json& limit : part(status, "limits"))
+        limits.add({field(limit, "name"), field(limit, "value"), field(limit, "meaning")});
+    return text + section("Limits", limits);
+}
+
+std::string status_text(const Json& status, bool wide) {
+    std::string text = summary(status);
+    text += section("Rules", rules_table(part(status, "rules")));
+    text += section("Attached", attach_table(part(status, "attach_points")));
+    text += section("Not on this node", remote_table(part(status, "remote_endpoints")));
+    text += section("Processes", processes_table(part(status, "processes")));
+    text += section("Workers", workers_table(part(status, "workers")));
+    return wide ? text + details(status) : text;
+}
+
+struct StatusOptions {
+    std::string socket, output;
+};
+
+int run_status(const StatusOptions& options, Console& console) {
+    const auto status = ask_agent(console, options.socket, {{"verb", "status"}});
+    if (!status) return report(console, status.error());
+    if (options.output == "json")
+        console.out << as_json(*status);
+    else if (options.output == "yaml")
+        console.out << as_yaml(*status);
+    else
+        console.out << status_text(*status, options.output == "wide");
+    return 0;
+}
+
+}  // namespace
+
+void setup_status(CLI::App& app, Action& action) {
+    auto options = std::make_shared<StatusOptions>();
+    CLI::App* verb = app.add_subcommand("status", "what the running agent mirrors, where it is attached, how it is");
+    verb->footer(kFooter);
+    add_socket(*verb, options->socket);
+    add_output(*verb, options->output, {"text", "json", "yaml", "wide"});
+    verb->callback(
+        [options, &action] { action = [options](Console& console) { return run_status(*options, console); }; });
+}
+
+}  // namespace umbra::cli

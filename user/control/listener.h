@@ -1,0 +1,36 @@
+// Listener: the control socket's file, bound and listening. It takes the place of a dead agent's file and refuses that
+// of a living one. The file goes with the object. Who is served is decided by server.h.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/result.h"
+#include "base/unique_fd.h"
+
+namespace umbra::control {
+
+class Listener {
+public:
+    // Makes the directory (0750) if it is missing. readers: the group that may connect.
+    static Result<Listener> bind(const std::string& path, std::optional<gid_t> readers);
+    Listener(Listener&& other) noexcept
+        : path_(std::exchange(other.path_, {})), inode_(other.inode_), socket_(std::move(other.socket_)) {}
+    Listener& operator=(Listener&&) = delete;
+    ~Listener();
+
+    int fd() const { return socket_.get(); }
+    const std::string& path() const { return path_; }
+
+private:
+    Listener(std::string path, UniqueFd socket);
+
+    std::string path_;
+    ino_t inode_ = 0;
+    UniqueFd socket_;
+};
+
+}  // namespace umbra::control

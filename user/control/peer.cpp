@@ -1,0 +1,50 @@
+#include "control/peer.h"
+
+#include <grp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string>
+#include <vector>
+
+namespace umbra::control {
+
+namespace {
+
+// Supplementary groups as they were at connect time.
+bool has_supplementary_group(int socket, gid_t wanted) {
+    socklen_t size = 0;
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, nullptr, &size) != 0 && errno != ERANGE) return false;
+    std::vector<gid_t> groups(size / sizeof(gid_t));
+    if (groups.empty() || ::getsockopt(socket, SOL_SOCKET, SO_PEERGROUPS, groups.data(), &size) != 0) return false;
+    return std::ranges::find(groups, wanted) != groups.end();
+}
+
+}  // namespace
+
+Result<Peer> identify_peer(int socket, std::optional<gid_t> readers) {
+    ucred credentials{};
+    socklen_t size = sizeof(credentials);
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) {
+        return Error{ErrorCode::failure,
+                     std::string("identify, client of the control socket: ") + std::strerror(errno)};
+    }
+    Peer peer{credentials.uid, false, false};
+    peer.may_change = credentials.uid == 0 || credentials.uid == ::geteuid();
+    peer.may_read =
+        peer.may_change || (readers && (credentials.gid == *readers || has_supplementary_group(socket, *readers)));
+    return peer;
+}
+
+std::optional<gid_t> find_group(const char* name) {
+    group found{};
+    group* result = nullptr;
+    std::vector<char> buffer(64 * 1024);
+    if (::getgrnam_r(name, &found, buffer.data(), buffer.size(), &result) != 0 || !result) return std::nullopt;
+    return result->gr_gid;
+}
+
+}  // namespace umbra::control

@@ -1,0 +1,23 @@
+// Peer: who is at the other end of a connection, by the kernel's word at connect time. Never by pid.
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+
+#include "base/result.h"
+
+namespace umbra::control {
+
+struct Peer {
+    uid_t uid = 0;
+    bool may_read = false;
+    bool may_change = false;
+};
+
+// Root and the agent's own user may do everything, members of the reader group may read.
+Result<Peer> identify_peer(int socket, std::optional<gid_t> readers);
+
+std::optional<gid_t> find_group(const char* name);
+
+}  // namespace umbra::control

@@ -14,12 +14,12 @@ CLANG ?= clang
 OPTIMIZE ?= -O2 -g
 WARN := -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 VERSION := $(shell cat VERSION)
-CPPFLAGS += -Iuser -Iinclude -I$(BUILD)/gen -DASIO_STANDALONE -DASIO_NO_DEPRECATED -DSPDLOG_FMT_EXTERNAL \
+CPPFLAGS += -Iuser -Iinclude -I$(BUILD)/gen -DASIO_STANDALONE -DASIO_NO_DEPRECATED -DASIO_DISABLE_STD_ALIGNED_ALLOC -DSPDLOG_FMT_EXTERNAL \
 	-DUMBRA_VERSION='"$(VERSION)"'
 CXXFLAGS += -std=c++20 $(OPTIMIZE) $(WARN) -pthread
 LDLIBS := -lyaml-cpp -lspdlog -lfmt -lbpf -lelf -lz -lpcap -lcap-ng -lre2 -pthread
 
-FOLDERS := base net io wire rules loader capture flow reassembly protocol replay terminator control agent cli
+FOLDERS := base net wire rules loader capture flow reassembly protocol replay terminator control agent cli
 lib = $(BUILD)/libumbra_$(1).a
 LIBS := $(foreach f,$(FOLDERS),$(call lib,$(f)))
 
@@ -38,7 +38,7 @@ $(BUILD)/gen/%.skel.h: $(BUILD)/bpf/%.bpf.o
 	$(Q)bpftool gen skeleton $< name umbra_tc > $@
 
 # Objects of loader/ and of the BPF tests include the generated skeleton.
-$(BUILD)/obj/user/loader/%.o: | $(SKELETON)
+$(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard user/loader/*.cpp)): | $(SKELETON)
 
 $(BUILD)/obj/%.o: %.cpp
 	$(say) CXX $<
@@ -66,4 +66,4 @@ $(BUILD)/umbra: $(BUILD)/obj/user/cli/main.o $(LIBS)
 	$(say) LINK $@
 	$(Q)$(CXX) $(CXXFLAGS) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+-include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)

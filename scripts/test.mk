@@ -7,7 +7,7 @@ TEST_BINARIES := $(UNIT_TESTS) $(BPF_TESTS)
 
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 $(BUILD)/obj/tests/%.o: CXXFLAGS += -Wno-conversion
-$(BUILD)/obj/tests/bpf/%.o $(BUILD)/obj/tests/abi/%.o $(BUILD)/obj/tests/bench/%.o: | $(SKELETON)
+$(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/bpf/*.cpp tests/abi/*.cpp tests/bench/*.cpp)): | $(SKELETON)
 
 # A unit test of a folder links that folder's library and whatever it needs of the others.
 define unit_test
@@ -20,16 +20,16 @@ endef
 # The folders below a folder in user/LAYERS, from itself down.
 UPTO_base := base
 UPTO_net := base net
-UPTO_io := base net io
 UPTO_wire := base net wire
 UPTO_rules := base net rules
-UPTO_loader := base net io rules loader
-UPTO_capture := base net io capture
+UPTO_loader := base net rules loader
+UPTO_capture := base net capture
 UPTO_flow := base net flow
-UPTO_reassembly := base net io capture flow reassembly
+UPTO_reassembly := base net capture flow reassembly
 UPTO_protocol := base net wire protocol
-UPTO_replay := base net io wire rules protocol replay
-UPTO_control := base net io control
+UPTO_replay := base net wire rules protocol replay
+UPTO_terminator := base net wire rules loader capture flow reassembly protocol replay terminator
+UPTO_control := base net control
 unit_libs = $(foreach f,$(if $(UPTO_$(1)),$(UPTO_$(1)),$(FOLDERS)),$(call lib,$(f)))
 $(foreach f,$(UNIT_FOLDERS),$(eval $(call unit_test,$(f))))
 

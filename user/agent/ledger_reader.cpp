@@ -12,7 +12,7 @@ namespace {
 constexpr int kRowAttempts = 8;
 constexpr std::chrono::milliseconds kPause{2};
 constexpr std::uint64_t kQueuesPerWorker = 2;
-constexpr std::uint64_t kLargestClone = 64 * 1024;  // what the capture device takes in one piece
+constexpr std::uint64_t kLargestClone = 64 << 10;  // what the capture device takes in one piece
 
 // Cells are written by another process, each as a whole.
 template <class Row>

@@ -86,7 +86,7 @@ Result<void> become_loader() {
 Identity terminator_identity() {
     passwd found{};
     passwd* result = nullptr;
-    std::vector<char> buffer(16 * 1024);
+    std::vector<char> buffer(16 << 10);
     if (::getpwnam_r("umbra", &found, buffer.data(), buffer.size(), &result) != 0 || !result) return {};
     return {result->pw_uid, result->pw_gid};
 }

@@ -19,8 +19,8 @@ Result<std::unique_ptr<Runtime>> Runtime::make(const loader::DatapathOptions& op
     return std::unique_ptr<Runtime>(new Runtime(std::move(*datapath), std::move(*ledger), settings));
 }
 
-Runtime::Runtime(std::unique_ptr<loader::Datapath> datapath, LedgerReader ledger, TerminatorSettings settings)
-    : datapath_(std::move(datapath)), ledger_(std::move(ledger)), settings_(std::move(settings)) {}
+Runtime::Runtime(std::unique_ptr<loader::Datapath> datapath, LedgerReader ledger, const TerminatorSettings& settings)
+    : datapath_(std::move(datapath)), ledger_(std::move(ledger)), settings_(settings) {}
 
 Result<PlanMessage> Runtime::message_for(const rules::Plan& plan) const {
     auto slots = datapath_->preview_slots(plan);

@@ -42,7 +42,7 @@ public:
     unsigned restarts() const { return starts_ > 0 ? starts_ - 1 : 0; }
 
 private:
-    Runtime(std::unique_ptr<loader::Datapath> datapath, LedgerReader ledger, TerminatorSettings settings);
+    Runtime(std::unique_ptr<loader::Datapath> datapath, LedgerReader ledger, const TerminatorSettings& settings);
     Result<PlanMessage> message_for(const rules::Plan& plan) const;
     Result<void> put_in_force(const rules::Plan& plan);
     Result<void> apply_to_kernel(const rules::Plan& plan, const PlanMessage& message);

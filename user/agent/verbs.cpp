@@ -95,16 +95,16 @@ struct Verbs::Verb {
 };
 
 const Verbs::Verb* Verbs::find(const std::string& name) {
-    static const std::vector<Verb> verbs{{"apply", {"documents"}, true, &Verbs::apply},
-                                         {"delete", {"what", "name"}, true, &Verbs::remove},
-                                         {"get", {"what", "name"}, false, &Verbs::get},
-                                         {"diff", {"documents"}, false, &Verbs::diff},
-                                         {"status", {}, false, &Verbs::status},
-                                         {"ledger", {}, false, &Verbs::ledger},
-                                         {"plan", {}, false, &Verbs::plan},
-                                         {"version", {}, false, &Verbs::version}};
-    const auto found = std::ranges::find(verbs, name, [](const Verb& verb) { return std::string(verb.name); });
-    return found == verbs.end() ? nullptr : &*found;
+    static const std::vector<Verb> kVerbs{{"apply", {"documents"}, true, &Verbs::apply},
+                                          {"delete", {"what", "name"}, true, &Verbs::remove},
+                                          {"get", {"what", "name"}, false, &Verbs::get},
+                                          {"diff", {"documents"}, false, &Verbs::diff},
+                                          {"status", {}, false, &Verbs::status},
+                                          {"ledger", {}, false, &Verbs::ledger},
+                                          {"plan", {}, false, &Verbs::plan},
+                                          {"version", {}, false, &Verbs::version}};
+    const auto found = std::ranges::find(kVerbs, name, [](const Verb& verb) { return std::string(verb.name); });
+    return found == kVerbs.end() ? nullptr : &*found;
 }
 
 Response Verbs::answer(const control::Peer& peer, const Json& request) {

@@ -117,10 +117,10 @@ std::string as_yaml(const Json& value) {
 }
 
 const Json& part(const Json& object, const char* name) {
-    static const Json none;
-    if (!object.is_object()) return none;
+    static const Json kNone;
+    if (!object.is_object()) return kNone;
     const auto found = object.find(name);
-    return found == object.end() ? none : *found;
+    return found == object.end() ? kNone : *found;
 }
 
 std::string field(const Json& object, const char* name) {

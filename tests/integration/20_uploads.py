@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Large uploads: 64 MiB bodies arrive with the same hash while the agent's memory stays flat."""
 import compare
-from case import Skip, case, check, check_equal, check_none, main, note
+from case import Skip, Wrong, case, check, check_equal, check_none, main, note
 from lab import Lab, run
 from peers import Recorder, check_exact_ledger, check_mirrored, drive
 from scene import setup_agent
@@ -37,21 +37,33 @@ def parallel_uploads():
         upload(lab, setup_agent(lab), count=8, connections=2, rate=1.5)
 
 
-def bursts(lab, count, connections, family=4):
+def settled(agent):
+    try:
+        return agent.settled_ledger(timeout=20)
+    except Wrong:
+        ledger = agent.ledger()
+        if not agent.rule(ledger)["kernel"]["dropped"].get("queue_full"):
+            raise
+    # The kernel cuts super-segments above 64 KB for the capture device and reports only the last piece's fate.
+    raise Skip("the capture queue overflowed in the middle of a cut super-segment: the hand-over cannot be judged")
+
+
+def bursts(lab, count, connections, family=4, rate=0):
     """Uploads at full speed: what is mirrored is whole, the rest is counted, memory stays bounded."""
     v1, v2 = Recorder(lab, "v1"), Recorder(lab, "v2")
     with setup_agent(lab) as agent:
         idle = agent.rss()
         with agent.watch_rss() as samples:
-            sent, result = drive(lab, lab.addr("v1", family), requests=count, connections=connections, upload=SIZE)
-        row = agent.rule(agent.settled_ledger(timeout=60))
+            sent, result = drive(lab, lab.addr("v1", family), requests=count, connections=connections, upload=SIZE,
+                                 rate=rate)
+        row = agent.rule(settled(agent))
         at_v2 = v2.requests()
     check_none(compare.identical(sent, v1.requests(), "v1"), "the origin's requests")
     check_none(compare.honest(sent, at_v2, "v2"), "the mirror's requests")
     check_equal(row["mirrored"]["requests"], len(at_v2), "mirrored requests against the mirror's records")
     note(f"{result['bytes'] / result['seconds'] / 1e6:.0f} MB/s, {len(at_v2)} of {count} mirrored, "
          f"dropped {row['dropped']}, at most {max(samples) / MIB:.0f} MiB")
-    check(at_v2, "nothing was mirrored")
+    check(at_v2 or row["kernel"]["dropped"] or row["dropped"], "nothing was mirrored, and nothing says why")
     check(max(samples) - idle <= 4 * GROWTH, f"the agent grew by {(max(samples) - idle) / MIB:.0f} MiB")
 
 
@@ -64,7 +76,7 @@ def big_tcp():
             if done.returncode:
                 raise Skip("this kernel or iproute2 has no BIG TCP")
         before = lab.traffic("node", "to-client")
-        bursts(lab, count=4, connections=1, family=6)
+        bursts(lab, count=4, connections=1, family=6, rate=1.5)
         packets, size = (after - first for after, first in zip(lab.traffic("node", "to-client"), before))
         note(f"{size / packets:.0f} bytes per packet on average")
         if size / packets <= 65536:

@@ -20,7 +20,7 @@
 namespace umbra::agent {
 
 struct TerminatorSettings {
-    std::uint32_t queue_length = 4096;
+    std::uint32_t queue_length = 8192;
     bool one_sided = false;
     TerminatorLimits limits;
     Identity identity;

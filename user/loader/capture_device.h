@@ -24,7 +24,7 @@ enum class CaptureKind : std::uint8_t {
 struct CaptureOptions {
     CaptureKind kind = CaptureKind::ethernet;
     unsigned workers = 1;
-    std::uint32_t queue_length = 4096;  // packets per queue
+    std::uint32_t queue_length = 8192;  // packets per queue
 };
 
 class CaptureDevice {

@@ -31,7 +31,7 @@ enum class AttachMode : std::uint8_t { automatic, tcx, clsact };
 struct DatapathOptions {
     unsigned workers = 1;
     std::uint32_t ring_bytes = 1024 * 1024;  // per worker; a power of two, at least a page
-    std::uint32_t queue_length = 4096;       // packets per worker
+    std::uint32_t queue_length = 8192;       // packets per worker
     AttachMode mode = AttachMode::automatic;
     std::vector<std::string> ifaces;  // empty: devices are found by routes
 };

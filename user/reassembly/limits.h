@@ -28,8 +28,8 @@ struct ReassemblyLimits {
     std::size_t embryos = 65536;           // handshakes without client data; beyond: the oldest is forgotten
     std::size_t closed_flows = 65536;      // remembered to recognise what arrives late; beyond: the oldest is forgotten
     std::size_t orphans = 1024;            // flows with client data but no server packet yet; beyond: the oldest goes
-    std::size_t segments = 3072;           // of a flow, out of order
-    std::size_t ooo_bytes = 4 << 20;       // of a flow, out of order
+    std::size_t segments = 8192;           // of a flow, out of order; what a capture queue can hold
+    std::size_t ooo_bytes = 16 << 20;      // of a flow, out of order
     std::size_t unacked_bytes = 16 << 20;  // of a flow, in order, waiting for the server's ACK
     std::size_t orphan_bytes = 256 << 10;  // of an orphan
     std::size_t hole_bytes = 16 << 20;     // farthest a segment may lie ahead, whatever the window says

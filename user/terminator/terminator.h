@@ -24,7 +24,7 @@ struct TerminatorOptions {
     std::vector<WorkerDescriptors> workers;
     UniqueFd ledger, worker_rows, muted, own;  // map descriptors
     UniqueFd channel;                          // SOCK_SEQPACKET from the loader; see plan_message.h
-    std::uint32_t queue_length = 4096;         // packets that a capture queue holds at most
+    std::uint32_t queue_length = 8192;         // packets that a capture queue holds at most
     bool one_sided = false;
     ReassemblyLimits reassembly;
     ReplayLimits replay;

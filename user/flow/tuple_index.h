@@ -12,6 +12,7 @@ namespace umbra {
 class TupleIndex {
 public:
     static constexpr std::uint32_t kNone = 0xffffffff;
+    static constexpr std::size_t kBytesPerTuple = 32;  // at a quarter of its capacity
 
     TupleIndex() : slots_(kFirstSize) {}
 

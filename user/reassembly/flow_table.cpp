@@ -6,6 +6,11 @@ std::uint32_t FlowTable::find(const FlowTuple& tuple, std::uint64_t hash) const 
     return index_.find(tuple, hash, [this](std::uint32_t id) -> const FlowTuple& { return store_[id].tuple; });
 }
 
+std::size_t FlowTable::growth_bytes() const {
+    const std::size_t page = store_.growth_bytes();
+    return page == 0 ? 0 : page + Store<Flow>::kPage * TupleIndex::kBytesPerTuple;
+}
+
 std::uint32_t FlowTable::create(const FlowTuple& tuple, std::uint64_t hash, Home home_list) {
     const std::uint32_t older = find(tuple, hash);
     const std::uint32_t id = store_.acquire();

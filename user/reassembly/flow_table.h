@@ -23,6 +23,8 @@ public:
     Flow& operator[](std::uint32_t id) { return store_[id]; }
     // The newest flow of the tuple; kNoId if there is none.
     std::uint32_t find(const FlowTuple& tuple, std::uint64_t hash) const;
+    // Memory that the next create() asks of the system.
+    std::size_t growth_bytes() const;
     // A flow of this tuple that was there before becomes its `older`.
     std::uint32_t create(const FlowTuple& tuple, std::uint64_t hash, Home home);
     // The flow holds nothing any more.

@@ -22,9 +22,14 @@ struct ListLink {
 template <class T>
 class Store {
 public:
+    static constexpr std::uint32_t kPage = 64;
+
     T& operator[](std::uint32_t id) { return (*pages_[id / kPage])[id % kPage]; }
     const T& operator[](std::uint32_t id) const { return (*pages_[id / kPage])[id % kPage]; }
     std::size_t size() const { return made_ - free_.size(); }
+
+    // What the next acquire() allocates.
+    std::size_t growth_bytes() const { return free_.empty() && made_ % kPage == 0 ? sizeof(Page) : 0; }
 
     // A default-constructed T.
     std::uint32_t acquire() {
@@ -42,7 +47,6 @@ public:
     }
 
 private:
-    static constexpr std::uint32_t kPage = 256;
     using Page = std::array<T, kPage>;
 
     std::vector<std::unique_ptr<Page>> pages_;

@@ -23,6 +23,11 @@ public:
             index_.find(tuple, hash, [this](std::uint32_t at) -> const FlowTuple& { return store_[at].tuple; });
         return id == TupleIndex::kNone ? nullptr : &store_[id];
     }
+    // Memory that the next insert() asks of the system, slots of the index included.
+    std::size_t growth_bytes() const {
+        const std::size_t page = store_.size() >= limit_ ? 0 : store_.growth_bytes();
+        return page == 0 ? 0 : page + store_.kPage * TupleIndex::kBytesPerTuple;
+    }
     // The tuple is not in the table.
     Entry& insert(const FlowTuple& tuple, std::uint64_t hash) {
         if (store_.size() >= limit_) erase(store_[lru_.head()]);

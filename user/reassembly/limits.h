@@ -48,8 +48,9 @@ struct ReassemblyLimits {
     std::uint64_t hash_seed = 0;  // of the flow tables; give it a random number where clients are not trusted
 };
 
-// The window that a client may use when the server's is not known.
-inline constexpr std::uint32_t kUnknownWindow = 1 << 20;
+// The window that a client may use when the server's is not known: more than Linux's largest by default.
+inline constexpr std::uint32_t kUnknownWindow = 8 << 20;
+inline constexpr std::uint8_t kLargestWindowScale = 14;  // RFC 7323, 2.3; assumed where the SYN-ACK was not seen
 inline constexpr std::uint32_t kSmallestHole = 64 << 10;
 
 }  // namespace umbra

@@ -158,7 +158,7 @@ void Reassembler::on_one_sided_syn(const Segment& segment, umbra_ledger_row& row
         return settle(id, segment.time);
     }
     drop(row, Reason::unacknowledged, segment);
-    Embryo& embryo = embryos_.insert(segment.tuple, hash_of(segment.tuple));
+    Embryo& embryo = insert_light(embryos_, segment.tuple);
     embryo.next = segment.seq + 1;
     embryo.timestamps = segment.options.tsval.has_value();
     embryo.ts_recent = segment.options.tsval.value_or(0);

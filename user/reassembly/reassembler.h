@@ -63,6 +63,10 @@ private:
     std::uint32_t hatch(const Embryo& embryo, umbra_ledger_row& row, TimeNs now);
     std::uint32_t open_flow(const FlowTuple& tuple, umbra_ledger_row& row, Home home, TimeNs now);
     bool make_room(TimeNs now);
+    bool grow_table(TimeNs now);
+    template <class Entry>
+    Entry& insert_light(LightTable<Entry>& table, const FlowTuple& tuple);
+    bool shed_longest_waiting(const Flow* except, TimeNs now);
     void settle(std::uint32_t id, TimeNs now);
     void update_lists(std::uint32_t id, TimeNs now);
     void close(std::uint32_t id, TimeNs now);
@@ -84,5 +88,13 @@ private:
     std::size_t ack_waiters_ = 0;
     TimeNs last_time_ = 0;
 };
+
+// Where memory does not suffice, the oldest entry makes room.
+template <class Entry>
+Entry& Reassembler::insert_light(LightTable<Entry>& table, const FlowTuple& tuple) {
+    const std::size_t bytes = table.growth_bytes();
+    if (bytes > 0 && table.size() > 0 && !shared_.pool.set_aside(bytes)) table.erase(*table.oldest());
+    return table.insert(tuple, hash_of(tuple));
+}
 
 }  // namespace umbra

@@ -19,7 +19,7 @@ bool awaits_ack(const Flow& flow) {
 
 // Live flows are never given up for new ones; flows that are all but over are.
 bool Reassembler::make_room(TimeNs now) {
-    if (flows_.size() < shared_.limits.flows) return true;
+    if (flows_.size() < shared_.limits.flows) return grow_table(now);
     auto& orphans = flows_.home(Home::orphans);
     auto& closing = flows_.home(Home::closing);
     if (!orphans.empty()) {
@@ -27,7 +27,16 @@ bool Reassembler::make_room(TimeNs now) {
     } else if (!closing.empty() && flows_[closing.head()].half_closed) {
         end(closing.head(), {CloseKind::finished, Reason::client_closed}, now);
     }
-    return flows_.size() < shared_.limits.flows;
+    return flows_.size() < shared_.limits.flows && grow_table(now);
+}
+
+// The memory of the flows themselves counts, too.
+bool Reassembler::grow_table(TimeNs now) {
+    while (const std::size_t bytes = flows_.growth_bytes()) {
+        if (shared_.pool.set_aside(bytes)) return true;
+        if (!shed_longest_waiting(nullptr, now)) return false;
+    }
+    return true;
 }
 
 std::uint32_t Reassembler::open_flow(const FlowTuple& tuple, umbra_ledger_row& row, Home home, TimeNs now) {
@@ -93,7 +102,7 @@ void Reassembler::retire_older(std::uint32_t id, TimeNs now) {
 void Reassembler::remember(const Flow& flow, const Ending& ending, TimeNs now) {
     const auto hash = hash_of(flow.tuple);
     ClosedFlow* const known = closed_.find(flow.tuple, hash);
-    ClosedFlow& closed = known ? *known : closed_.insert(flow.tuple, hash);
+    ClosedFlow& closed = known ? *known : insert_light(closed_, flow.tuple);
     closed.start = flow.synack_ack;
     closed.end = static_cast<std::uint32_t>(flow.next);
     closed.touched = static_cast<std::uint32_t>(now / kSecond);
@@ -105,7 +114,7 @@ void Reassembler::remember(const Flow& flow, const Ending& ending, TimeNs now) {
 ClosedFlow& Reassembler::remember_refused(const FlowTuple& tuple, std::uint32_t start, Reason reason, TimeNs now) {
     const auto hash = hash_of(tuple);
     ClosedFlow* const known = closed_.find(tuple, hash);
-    ClosedFlow& closed = known ? *known : closed_.insert(tuple, hash);
+    ClosedFlow& closed = known ? *known : insert_light(closed_, tuple);
     closed.start = closed.end = start;
     closed.touched = static_cast<std::uint32_t>(now / kSecond);
     closed.abandoned = true;
@@ -113,15 +122,17 @@ ClosedFlow& Reassembler::remember_refused(const FlowTuple& tuple, std::uint32_t 
     return closed;
 }
 
-bool Reassembler::reclaim(const Flow& needing, std::size_t, TimeNs now) {
+bool Reassembler::reclaim(const Flow& needing, std::size_t, TimeNs now) { return shed_longest_waiting(&needing, now); }
+
+bool Reassembler::shed_longest_waiting(const Flow* except, TimeNs now) {
     auto& orphans = flows_.home(Home::orphans);
-    if (!orphans.empty() && &flows_[orphans.head()] != &needing) {
+    if (!orphans.empty() && &flows_[orphans.head()] != except) {
         end(orphans.head(), {CloseKind::abandoned, Reason::memory}, now);
         return true;
     }
     for (auto id = flows_.waiting().head(); id != kNoId; id = flows_[id].waiting.next) {
         const Flow& flow = flows_[id];
-        if (&flow == &needing || flow.older != kNoId) continue;
+        if (&flow == except || flow.older != kNoId) continue;
         end(id, {CloseKind::abandoned, Reason::memory, true}, now);
         return true;
     }

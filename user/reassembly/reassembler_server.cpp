@@ -66,7 +66,7 @@ void Reassembler::on_server(const ServerHeader& header) {
             closed->touched = static_cast<std::uint32_t>(header.time / kSecond);
             closed_.touch(*closed);
         } else if (ack && (header.flags & kRst) == 0) {
-            fill_midstream(embryos_.insert(header.tuple, hash), header);
+            fill_midstream(insert_light(embryos_, header.tuple), header);
         }
     }
     publish();
@@ -82,7 +82,7 @@ void Reassembler::on_syn_ack(const ServerHeader& header, umbra_ledger_row& row) 
     const auto id = flows_.find(header.tuple, hash);
     if (id != kNoId) return on_syn_ack_for_flow(id, header);
     Embryo* const known = embryos_.find(header.tuple, hash);
-    Embryo& embryo = known ? *known : embryos_.insert(header.tuple, hash);
+    Embryo& embryo = known ? *known : insert_light(embryos_, header.tuple);
     const bool repeated =
         known && !embryo.midstream && embryo.next == header.ack && embryo.server_start == header.seq + 1;
     if (!repeated) fill_from_syn_ack(embryo, header);
@@ -163,7 +163,7 @@ void Reassembler::adopt(std::uint32_t id, const Embryo& embryo, TimeNs now) {
     flow.server_start = embryo.server_start;
     flow.server_next = embryo.server_next;
     flow.server_client_ack = embryo.server_start;
-    flow.window_scale = static_cast<std::uint8_t>(embryo.window_scale);
+    flow.window_scale = embryo.midstream ? kLargestWindowScale : static_cast<std::uint8_t>(embryo.window_scale);
     flow.timestamps = embryo.timestamps;
     flow.ts_recent = embryo.ts_recent;
     flow.ts_recent_time = now;

@@ -20,7 +20,7 @@ StreamPos last_ack_sent(const Flow& flow) { return flow.one_sided ? flow.next : 
 
 std::uint64_t hole_limit(const Flow& flow, const ReassemblyLimits& limits) {
     const std::uint64_t window =
-        flow.server_known ? std::uint64_t{flow.window} << flow.window_scale : std::uint64_t{kUnknownWindow};
+        flow.window != 0 ? std::uint64_t{flow.window} << flow.window_scale : std::uint64_t{kUnknownWindow};
     return std::min<std::uint64_t>(std::max<std::uint64_t>(window, kSmallestHole), limits.hole_bytes);
 }
 

@@ -1,12 +1,11 @@
 #include "reassembly/slab_pool.h"
 
-#include <cstdlib>
+#include <sys/mman.h>
 
 namespace umbra {
 
 namespace {
 
-constexpr std::size_t kBlockBytes = 64 * 1024;
 constexpr std::size_t kHeaderBytes = 64;
 
 }  // namespace
@@ -34,18 +33,34 @@ struct SlabPool::Block {
     }
 };
 
-SlabPool::SlabPool(std::size_t limit_bytes) : max_blocks_(limit_bytes / kBlockBytes) {}
+SlabPool::SlabPool(std::size_t limit_bytes) : limit_(limit_bytes) {
+    const std::size_t reserved = limit_ + kBlockBytes;
+    void* const space =
+        ::mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (space == MAP_FAILED) {
+        set_aside_ = limit_;
+        return;
+    }
+    space_ = static_cast<std::byte*>(space);
+    const std::uintptr_t misplaced = reinterpret_cast<std::uintptr_t>(space_) % kBlockBytes;
+    fresh_ = space_ + (misplaced == 0 ? 0 : kBlockBytes - misplaced);
+}
 
 SlabPool::~SlabPool() {
-    const auto free_list = [](Block* block) {
-        while (block) {
-            Block* const next = block->next;
-            std::free(block);
-            block = next;
-        }
-    };
-    for (Block* block : open_) free_list(block);
-    free_list(free_blocks_);
+    if (space_) ::munmap(space_, limit_ + kBlockBytes);
+}
+
+SlabPool::Block* SlabPool::make_block() {
+    if (unmade_blocks() == 0) return nullptr;
+    ++made_blocks_;
+    std::byte* memory = fresh_;
+    if (returned_.empty()) {
+        fresh_ += kBlockBytes;
+    } else {
+        memory = returned_.back();
+        returned_.pop_back();
+    }
+    return reinterpret_cast<Block*>(memory);
 }
 
 SlabPool::Block* SlabPool::take_block(SizeClass size) {
@@ -54,11 +69,8 @@ SlabPool::Block* SlabPool::take_block(SizeClass size) {
         free_blocks_ = block->next;
         --idle_blocks_;
     } else {
-        if (made_blocks_ == max_blocks_) return nullptr;
-        void* const memory = std::aligned_alloc(kBlockBytes, kBlockBytes);
-        if (!memory) return nullptr;
-        ++made_blocks_;
-        block = static_cast<Block*>(memory);
+        block = make_block();
+        if (!block) return nullptr;
     }
     *block = Block{};
     block->size = size;
@@ -108,10 +120,25 @@ void SlabPool::unlink(Block* block) {
 // Worst case: one new block per size for what opens none yet, and pieces half filled.
 bool SlabPool::has_room(std::size_t payload_bytes) const {
     const std::size_t needed = 2 * payload_bytes / kBlockBytes + kSizes.size();
-    return max_blocks_ - made_blocks_ + idle_blocks_ >= needed;
+    return unmade_blocks() + idle_blocks_ >= needed;
 }
 
-std::size_t SlabPool::reserved_bytes() const { return made_blocks_ * kBlockBytes; }
+bool SlabPool::set_aside(std::size_t bytes) {
+    const std::size_t usable = limit_ - set_aside_ - (made_blocks_ - idle_blocks_) * kBlockBytes;
+    if (bytes > usable) return false;
+    while (made_blocks_ * kBlockBytes + set_aside_ + bytes > limit_) {
+        Block* const block = free_blocks_;
+        free_blocks_ = block->next;
+        ::madvise(block, kBlockBytes, MADV_DONTNEED);
+        returned_.push_back(reinterpret_cast<std::byte*>(block));
+        --idle_blocks_;
+        --made_blocks_;
+    }
+    set_aside_ += bytes;
+    return true;
+}
+
+std::size_t SlabPool::reserved_bytes() const { return made_blocks_ * kBlockBytes + set_aside_; }
 
 SlabPool::SizeClass SlabPool::class_of(const void* piece) { return Block::of(piece)->size; }
 

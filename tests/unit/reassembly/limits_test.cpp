@@ -168,6 +168,29 @@ TEST(Limits, MemoryShedsWhoWaitsLongest) {
     finish(wire);
 }
 
+// The flows themselves are memory: they take it from bytes that wait, and end where the limit ends.
+TEST(Limits, MemoryOfTheFlowsCounts) {
+    ReassemblyLimits limits;
+    limits.memory = 2 << 20;
+    Wire wire(Mode::one_sided, limits);
+    const auto open = [&wire](unsigned number, std::string_view bytes, std::uint32_t offset) {
+        wire.tuple = tuple_of(static_cast<std::uint16_t>(number));
+        wire.now += kMillisecond;
+        wire.syn();
+        wire.client(offset, bytes);
+    };
+    const std::string block(10000, 'x');
+    for (unsigned port = 1; port <= 50; ++port) open(port, block, 1);
+    EXPECT_EQ(wire.worker.flows, 50u);
+    for (unsigned port = 51; port <= 20000; ++port) open(port, "y", 0);
+    EXPECT_EQ(wire.observer.dropped(Reason::memory), 50 * block.size());
+    EXPECT_EQ(wire.worker.reassembly_bytes, 0u);
+    EXPECT_GT(wire.observer.dropped_flows(Reason::flow_table), 0u);
+    EXPECT_GT(wire.worker.flows, 1000u);
+    EXPECT_LT(wire.worker.flows, limits.memory / sizeof(Flow));
+    finish(wire);
+}
+
 TEST(Limits, AFlowThatNeedsAllMemoryIsShedItself) {
     ReassemblyLimits limits;
     limits.memory = 1 << 20;

@@ -63,6 +63,30 @@ TEST(SlabPool, RoomThatItPromisesIsThere) {
     EXPECT_EQ(pool.used_bytes(), 0u);
 }
 
+TEST(SlabPool, WhatIsSetAsideCountsAgainstTheCap) {
+    SlabPool pool(1 << 20);
+    std::vector<void*> pieces;
+    while (void* const piece = pool.allocate(SlabPool::large)) pieces.push_back(piece);
+    EXPECT_FALSE(pool.set_aside(200000));
+    for (void* const piece : pieces) pool.release(piece);
+    EXPECT_EQ(pool.reserved_bytes(), std::size_t{1} << 20);
+    EXPECT_TRUE(pool.set_aside(200000));
+    EXPECT_LE(pool.reserved_bytes(), std::size_t{1} << 20);
+    EXPECT_FALSE(pool.set_aside((1 << 20) - 200000 + 1));
+    std::size_t again = 0;
+    std::vector<void*> fewer;
+    while (void* const piece = pool.allocate(SlabPool::large)) {
+        std::fill_n(static_cast<unsigned char*>(piece), SlabPool::kSizes[SlabPool::large], 0xee);
+        fewer.push_back(piece);
+        ++again;
+    }
+    EXPECT_LE(pool.reserved_bytes(), std::size_t{1} << 20);
+    EXPECT_GT(again, 0u);
+    EXPECT_LT(again, pieces.size() - 200000 / SlabPool::kSizes[SlabPool::large]);
+    for (void* const piece : fewer) pool.release(piece);
+    EXPECT_TRUE(pool.set_aside(0));
+}
+
 TEST(ExtentTree, EqualsAMapUnderRandomSteps) {
     SlabPool pool(8 << 20);
     ExtentTree tree(42);

@@ -351,6 +351,16 @@ TEST_F(Strict, MidstreamFlowsBeginAtTheServersAck) {
     EXPECT_EQ(wire.observer.dropped(Reason::midstream), 6u);
 }
 
+// The SYN-ACK told the window's scale, and nobody saw it: what is far ahead may well be inside the window.
+TEST_F(Strict, AMidstreamFlowsWindowMayBeAnyScale) {
+    wire.client(0, "before");
+    wire.server(6);
+    wire.server(6);
+    wire.client(6 + (9 << 20), "ahead");
+    EXPECT_EQ(wire.observer.dropped(Reason::out_of_window), 0u);
+    EXPECT_GT(wire.worker.reassembly_bytes, 0u);
+}
+
 TEST_F(Strict, ServerPayloadMarksABoundary) {
     wire.handshake();
     wire.client(0, "GET");

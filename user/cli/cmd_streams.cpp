@@ -46,7 +46,7 @@ void setup_streams(CLI::App& app, Action& action) {
     auto options = std::make_shared<Options>();
     CLI::App* verb = app.add_subcommand("streams", "capture file -> one file per client stream; needs no root, no agent");
     verb->footer(kFooter);
-    verb->add_option("capture", options->streams.capture, "pcap or pcapng file, also compressed with gzip")
+    verb->add_option("capture", options->streams.capture.path, "pcap or pcapng file, also compressed with gzip")
         ->type_name("PCAP")
         ->required();
     verb->add_option("--out", options->streams.writer.folder, "folder for the files; is made")
@@ -68,9 +68,9 @@ void setup_streams(CLI::App& app, Action& action) {
     verb->add_flag("--progress", options->progress, "progress line also where standard error is no terminal");
     add_output(*verb, options->output, {"json"});
     verb->callback([options, &action] {
-        options->streams.mode = options->mode == "one-sided" ? Mode::one_sided : Mode::strict;
-        if (options->checksums == "verify") options->streams.checksums = offline::ChecksumPolicy::verify;
-        if (options->checksums == "trust") options->streams.checksums = offline::ChecksumPolicy::trust;
+        options->streams.capture.mode = options->mode == "one-sided" ? Mode::one_sided : Mode::strict;
+        if (options->checksums == "verify") options->streams.capture.checksums = offline::ChecksumPolicy::verify;
+        if (options->checksums == "trust") options->streams.capture.checksums = offline::ChecksumPolicy::trust;
         action = [options](Console& console) { return run_streams(*options, console); };
     });
 }

@@ -8,19 +8,21 @@
 #include <string>
 #include <unordered_map>
 
-#include "flow/segment.h"
 #include "offline/stream_record.h"
+#include "reassembly/offline_demux.h"
 
 namespace umbra::offline {
 
-class StreamIndex {
+class StreamIndex : public DemuxSink {
 public:
     static constexpr std::size_t kMaxStreams = 1 << 20;
 
     explicit StreamIndex(std::size_t max_streams = kMaxStreams) : max_streams_(max_streams) {}
 
-    void on_segment(const Segment& segment);
-    void on_server(const ServerHeader& header);
+    void on_segment(const Segment& segment) override;
+    void on_server(const ServerHeader& header) override;
+    void on_time(TimeNs) override {}
+    void on_end(TimeNs) override {}
 
     // The number of a stream that reassembly begins to deliver; none: the index is full.
     std::optional<std::uint32_t> begin(const FlowTuple& tuple, bool midstream);

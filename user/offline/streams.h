@@ -1,29 +1,18 @@
-// StreamsRun: a capture file into one file per client stream and an index. Reads the file twice in strict mode, because
-// a flow without its server's side must be known as such from its first packet on; what can be read once only (a pipe)
-// is read so. Owns everything of the run.
+// StreamsRun: a capture file into one file per client stream and an index. Reads the file twice, because a flow without
+// its server's side must be known as such from its first packet on. Owns everything of the run.
 #pragma once
 
 #include <iosfwd>
 #include <string>
 
-#include "capture/pcap_source.h"
-#include "offline/progress.h"
+#include "offline/capture_file.h"
 #include "offline/stream_writer.h"
-#include "offline/survey.h"
 #include "reassembly/offline_demux.h"
 
 namespace umbra::offline {
 
-enum class ChecksumPolicy : std::uint8_t {
-    automatic,  // verified, but not of senders whose network card filled them in after the capture
-    verify,
-    trust,
-};
-
 struct StreamsOptions {
-    std::string capture;
-    Mode mode = Mode::strict;
-    ChecksumPolicy checksums = ChecksumPolicy::automatic;
+    CaptureFile capture;
     bool force = false;
     StreamWriter::Options writer;
 };
@@ -42,16 +31,11 @@ public:
     const OfflineDemux::Counts& counts() const { return counts_; }
 
 private:
-    struct Pass;
-    Result<void> read(Pass& pass, Progress& progress, const char* doing);
-    Result<void> look_ahead(Progress& progress);
-    Result<void> extract(Progress& progress);
-    ChecksumState checksum_state() const;
-    bool looks_ahead() const;
+    Result<void> extract(const Survey* survey, Progress& progress);
+    Result<void> read(PcapSource& source, OfflineDemux& demux, Progress& progress);
 
     const StreamsOptions options_;
     StreamWriter writer_;
-    Survey survey_;
     OfflineDemux::Counts counts_;
 };
 

@@ -22,6 +22,7 @@ public:
 
     // The server's side is there: its answer to the client's SYN, or any packet if the SYN is not there either.
     bool shows_server(const FlowTuple& tuple) const;
+    std::size_t flows() const { return flows_.size(); }
     // Most of the sender's checksums, or all of those on payload, are wrong: they were not computed when captured.
     bool offloads(const IpAddress& sender) const;
 

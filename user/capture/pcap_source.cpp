@@ -115,6 +115,8 @@ Result<std::uint64_t> PcapSource::read(PacketSink& sink, std::uint64_t limit) {
     return limit;
 }
 
+std::uint64_t PcapSource::file_size() const { return file_->size; }
+
 double PcapSource::progress() const {
     if (file_->size == 0) return 0;
     const auto read = static_cast<double>(gzoffset(file_->file));

@@ -26,6 +26,7 @@ public:
     Result<std::uint64_t> read(PacketSink& sink, std::uint64_t limit = ~std::uint64_t{0});
 
     std::uint64_t packets() const { return packets_; }
+    std::uint64_t file_size() const;  // 0: not known
     // Share of the file that was read, 0 to 1; 0 if its size is unknown.
     double progress() const;
 

@@ -24,11 +24,15 @@ Checksum judge_checksum(const IpPayload& ip) {
     return field == checksum_fold(pseudo) ? Checksum::partial : Checksum::wrong;
 }
 
-void accept(DecodeResult& result, const TcpHeader& header, TimeNs time) {
-    static_cast<SegmentHeader&>(result.packet) = header;
-    result.packet.time = time;
-    result.packet.payload = header.payload;
-    result.status = DecodeStatus::ok;
+TcpPacket packet_of(const IpPayload& ip, const TcpHeader& header, TimeNs time) {
+    TcpPacket packet;
+    static_cast<SegmentHeader&>(packet) = header;
+    packet.time = time;
+    packet.source = {ip.source, header.source_port};
+    packet.destination = {ip.destination, header.destination_port};
+    packet.payload = header.payload;
+    packet.payload_len = static_cast<std::uint32_t>(header.payload.size() + ip.missing);
+    return packet;
 }
 
 }  // namespace
@@ -40,26 +44,23 @@ DecodeResult decode(const CapturedPacket& captured, const DecodeOptions& options
     const std::size_t missing = captured.wire_len > captured.data.size() ? captured.wire_len - captured.data.size() : 0;
     const IpPayload ip = decode_ip(*network, missing, options.verify_ip_checksum);
     result.status = ip.status;
-    if (ip.status != DecodeStatus::ok) return result;
+    const bool cut = ip.status == DecodeStatus::truncated;
+    if (ip.status != DecodeStatus::ok && !cut) return result;
     const auto header = decode_tcp(ip.tcp);
     if (!header) {
-        result.status = DecodeStatus::bad_header;
+        if (!cut) result.status = DecodeStatus::bad_header;
         return result;
     }
-    result.packet.source = {ip.source, header->source_port};
-    result.packet.destination = {ip.destination, header->destination_port};
+    result.packet = packet_of(ip, *header, captured.time);
+    result.headers_only = cut;
+    if (cut) return result;
     if (captured.checksum == ChecksumState::verify) {
         const Checksum checksum = judge_checksum(ip);
         result.partial_checksum = checksum == Checksum::partial && options.virtual_device;
-        if (checksum != Checksum::right && !result.partial_checksum) {
-            result.status = DecodeStatus::bad_checksum;
-            result.packet.payload = header->payload;
-            return result;
-        }
+        if (checksum != Checksum::right && !result.partial_checksum) result.status = DecodeStatus::bad_checksum;
     } else {
         result.partial_checksum = captured.checksum == ChecksumState::partial;
     }
-    accept(result, *header, captured.time);
     return result;
 }
 
@@ -75,7 +76,7 @@ ServerHeader to_server_header(const TcpPacket& packet) {
     ServerHeader header;
     static_cast<SegmentHeader&>(header) = packet;
     header.tuple = {packet.destination, packet.source};
-    header.payload_len = static_cast<std::uint32_t>(packet.payload.size());
+    header.payload_len = packet.payload_len;
     header.prefix = packet.payload.first(std::min<std::size_t>(packet.payload.size(), UMBRA_SERVER_PREFIX));
     return header;
 }

@@ -30,12 +30,14 @@ struct TcpPacket : SegmentHeader {
     Endpoint source;
     Endpoint destination;
     Bytes payload;
+    std::uint32_t payload_len = 0;  // on the wire
 };
 
 struct DecodeResult {
     DecodeStatus status = DecodeStatus::foreign;
     bool partial_checksum = false;  // accepted though only the pseudo-header sum is there
-    TcpPacket packet;               // addresses and ports are valid from bad_checksum on, all with ok
+    bool headers_only = false;      // truncated behind the TCP header: packet is valid but for its payload
+    TcpPacket packet;               // valid with ok and bad_checksum, and with headers_only
 };
 
 DecodeResult decode(const CapturedPacket& captured, const DecodeOptions& options);

@@ -60,6 +60,7 @@ IpPayload decode_ipv4(Bytes bytes, std::size_t missing, bool verify_checksum) {
     }
     ip.status = total > bytes.size() ? DecodeStatus::truncated : DecodeStatus::ok;
     ip.tcp = bytes.subspan(header, std::min(total, bytes.size()) - header);
+    ip.missing = total > bytes.size() ? total - bytes.size() : 0;
     return ip;
 }
 
@@ -139,6 +140,7 @@ IpPayload decode_ipv6(Bytes bytes, std::size_t missing) {
     if (length > available + missing || extensions > length) return ip;
     ip.status = length > available ? DecodeStatus::truncated : DecodeStatus::ok;
     ip.tcp = reader.rest().first(std::min(length, available) - extensions);
+    ip.missing = length > available ? length - available : 0;
     return ip;
 }
 

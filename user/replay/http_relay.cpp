@@ -240,7 +240,7 @@ bool HttpRelay::take_response(Bytes bytes) {
     front.answered = true;
     const bool expected = upgraded && upgrade_ == Upgrade::waiting && requests_.size() == 1;
     if (expected) upgrade_ = Upgrade::accepted;
-    bump(shared_.worker.responses);
+    count_response();
     const bool surplus = !upgraded && step.consumed < bytes.size();
     if (front.settled()) {
         settle_front();
@@ -255,12 +255,18 @@ bool HttpRelay::take_response(Bytes bytes) {
     return false;
 }
 
+void HttpRelay::count_response() {
+    bump(shared_.worker.responses);
+    const std::size_t status_class = framer_.status() / 100;
+    if (status_class < shared_.answers.by_class.size()) ++shared_.answers.by_class[status_class];
+}
+
 void HttpRelay::connection_ended(bool reset) {
     if (!idle()) {
         QueuedRequest& front = requests_.front();
         if (!reset && !front.answered && framer_.finish() == wire::ResponseFramer::State::complete) {
             front.answered = true;
-            bump(shared_.worker.responses);
+            count_response();
         }
         if (front.settled()) {
             settle_front();

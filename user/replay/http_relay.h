@@ -51,6 +51,7 @@ private:
     void store(QueuedRequest& request, Bytes bytes);
     bool start_front();
     bool send_front();
+    void count_response();
     void settle_front();
     void lose_front(Reason reason);
     void lose_back(Reason reason);

@@ -116,6 +116,7 @@ void MirrorLink::drop(bool reset) {
 
 void MirrorLink::on_connected() {
     attempts_ = 0;
+    ++shared_.answers.connections_made;
     progress();
     shared_.targets.breaker(connection_->endpoint()).succeeded();
     events_.link_changed();

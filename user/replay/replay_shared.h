@@ -2,6 +2,7 @@
 // Replayer; one thread.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -40,6 +41,12 @@ struct SendSoonList {
     void run();
 };
 
+// What the mirrors did, beyond the ledger.
+struct MirrorAnswers {
+    std::array<std::uint64_t, 6> by_class{};  // responses by the first digit of their status
+    std::uint64_t connections_made = 0;
+};
+
 struct ReplayShared {
     asio::io_context& io;
     Router& router;
@@ -51,6 +58,7 @@ struct ReplayShared {
     ConnectionList connections{worker};
     std::vector<std::byte> read_buffer = std::vector<std::byte>(64 * 1024);
     std::shared_ptr<SendSoonList> send_soon = std::make_shared<SendSoonList>();
+    MirrorAnswers answers = {};
     TimeNs now = 0;  // of the latest call that carried a time
     bool stopped = false;
 

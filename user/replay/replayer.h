@@ -56,6 +56,7 @@ public:
     void shutdown(TimeNs now);
     // Nothing is queued and no response outstanding.
     bool drained() const;
+    const MirrorAnswers& answers() const { return shared_.answers; }
 
 private:
     void retire(Lane& lane) override;

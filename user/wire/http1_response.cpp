@@ -73,4 +73,6 @@ ResponseFramer::State ResponseFramer::finish() {
 
 bool ResponseFramer::keep_alive() const { return impl_->keep_alive; }
 
+unsigned ResponseFramer::status() const { return impl_->parser.status_code; }
+
 }  // namespace umbra::wire

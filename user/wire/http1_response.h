@@ -35,6 +35,8 @@ public:
     // The connection ended: complete if that is what ends this response.
     State finish();
     bool keep_alive() const;
+    // Of the response that is complete.
+    unsigned status() const;
 
 private:
     struct Impl;

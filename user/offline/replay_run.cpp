@@ -7,11 +7,11 @@ namespace umbra::offline {
 
 namespace {
 
-constexpr unsigned kPacketsPerTurn = 256;          // then sockets get their turn
+constexpr unsigned kPacketsPerTurn = 256;  // then sockets get their turn
 constexpr TimeNs kTick = 20 * kMillisecond;
-constexpr TimeNs kBackOff = kMillisecond;          // while the target is behind
-constexpr TimeNs kPatience = 50 * kMillisecond;    // a target that is behind but idle waits for more packets
-constexpr std::uint64_t kQueueAhead = 1 << 20;     // bytes that may wait for the target at full speed
+constexpr TimeNs kBackOff = kMillisecond;        // while the target is behind
+constexpr TimeNs kPatience = 50 * kMillisecond;  // a target that is behind but idle waits for more packets
+constexpr std::uint64_t kQueueAhead = 1 << 20;   // bytes that may wait for the target at full speed
 
 Reason connect_reasons[] = {Reason::connect_refused, Reason::connect_timeout, Reason::connect_failed,
                             Reason::breaker_open};
@@ -128,9 +128,9 @@ bool ReplayRun::congested() {
         last_activity_ = activity();
         last_active_ = now;
     }
-    const bool behind = worker_.queued_bytes > std::min<std::uint64_t>(
-                                                   kQueueAhead, options_.limits.replay.total_queue_bytes / 2) ||
-                        worker_.connections >= options_.limits.replay.connections;
+    const bool behind =
+        worker_.queued_bytes > std::min<std::uint64_t>(kQueueAhead, options_.limits.replay.total_queue_bytes / 2) ||
+        worker_.connections >= options_.limits.replay.connections;
     return behind && now - last_active_ < kPatience;
 }
 

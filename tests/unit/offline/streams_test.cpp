@@ -1,5 +1,6 @@
 // What the index says of connections, and which bytes their files hold.
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include "unit/offline/capture_builder.h"
 
@@ -164,6 +165,22 @@ TEST_F(Streams, ManyStreamsAtOnceWithFewOpenFiles) {
     ASSERT_EQ(index.size(), 300u);
     for (std::uint16_t port = 1; port <= 300; ++port)
         EXPECT_EQ(bytes(port - 1u), std::string(400, static_cast<char>('a' + port % 26)));
+}
+
+TEST_F(Streams, FewerDescriptorsThanWishedFor) {
+    Packets packets;
+    for (std::size_t step = 0; step < 9; ++step)
+        for (std::uint16_t port = 1; port <= 60; ++port) packets.push_back(connection(kRequest, port)[step]);
+    const auto wanted = options(write(pcap_file(packets, every_link()[0])));
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_NOFILE, &before), 0);
+    const rlimit few{20, before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_NOFILE, &few), 0);
+    extract(wanted);
+    ::setrlimit(RLIMIT_NOFILE, &before);
+    EXPECT_EQ(error, "");
+    ASSERT_EQ(index.size(), 60u);
+    for (std::size_t number = 0; number < 60; ++number) EXPECT_EQ(bytes(number), kRequest);
 }
 
 TEST_F(Streams, BeyondItsLimitTheIndexSaysSo) {

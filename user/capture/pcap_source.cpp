@@ -15,17 +15,35 @@ namespace umbra {
 struct PcapSource::File {
     gzFile file = nullptr;
     std::uint64_t size = 0;
+    off64_t delivered = 0;  // bytes, uncompressed
 
     ~File() {
         if (file) gzclose(file);
     }
     static ssize_t read(void* cookie, char* buffer, std::size_t size) {
-        return gzread(static_cast<File*>(cookie)->file, buffer, static_cast<unsigned>(size));
+        File& self = *static_cast<File*>(cookie);
+        const int count = gzread(self.file, buffer, static_cast<unsigned>(size));
+        if (count > 0) self.delivered += count;
+        return count;
+    }
+    // Only for the stream to tell where it is.
+    static int seek(void* cookie, off64_t* offset, int whence) {
+        if (whence != SEEK_CUR || *offset != 0) return -1;
+        *offset = static_cast<File*>(cookie)->delivered;
+        return 0;
+    }
+    // What zlib has to say of the end of the file; null if all is well.
+    const char* complaint() const {
+        int code = Z_OK;
+        const char* const text = gzerror(file, &code);
+        if (code == Z_OK || code == Z_STREAM_END) return nullptr;
+        return code == Z_BUF_ERROR ? "the compressed file ends too early" : text;
     }
 };
 
 namespace {
 
+constexpr int kBsdRaw = 14;  // DLT_RAW as OpenBSD numbers it
 constexpr unsigned kInflateBuffer = 256 * 1024;
 
 std::optional<LinkType> link_type_of(int datalink) {
@@ -35,6 +53,7 @@ std::optional<LinkType> link_type_of(int datalink) {
         case DLT_RAW:
         case DLT_IPV4:
         case DLT_IPV6:
+        case kBsdRaw:
             return LinkType::raw_ip;
         case DLT_LINUX_SLL:
             return LinkType::linux_sll;
@@ -69,7 +88,7 @@ Result<std::unique_ptr<PcapSource>> PcapSource::open(const std::string& path, Ch
 
 Result<void> PcapSource::open_capture() {
     const auto failure = [this](const std::string& cause) {
-        return Error{ErrorCode::failure, "opening capture '" + path_ + "': " + cause,
+        return Error{ErrorCode::failure, "open capture '" + path_ + "': " + cause,
                      "pcap and pcapng files are read, also compressed with gzip"};
     };
     file_ = std::make_unique<File>();
@@ -81,6 +100,7 @@ Result<void> PcapSource::open_capture() {
 
     cookie_io_functions_t functions{};
     functions.read = File::read;
+    functions.seek = File::seek;
     FILE* const stream = fopencookie(file_.get(), "rb", functions);
     if (!stream) return failure(std::strerror(errno));
     char cause[PCAP_ERRBUF_SIZE] = "";
@@ -98,16 +118,22 @@ Result<void> PcapSource::open_capture() {
     return {};
 }
 
+Error PcapSource::broken(const std::string& cause) const {
+    const auto position = ::ftello(pcap_file(capture_));
+    return {ErrorCode::failure,
+            "read capture '" + path_ + "': " + cause + "; the file breaks after " + std::to_string(packets_) +
+                " packets, at byte " + std::to_string(position),
+            "the packets before were used; copy the file again to have the rest"};
+}
+
 Result<std::uint64_t> PcapSource::read(PacketSink& sink, std::uint64_t limit) {
     for (std::uint64_t count = 0; count < limit; ++count) {
         pcap_pkthdr* header = nullptr;
         const u_char* data = nullptr;
         const int outcome = pcap_next_ex(capture_, &header, &data);
-        if (outcome == PCAP_ERROR_BREAK) return count;
-        if (outcome != 1) {
-            return Error{ErrorCode::failure, "reading capture '" + path_ + "' after " + std::to_string(packets_) +
-                                                 " packets: " + pcap_geterr(capture_)};
-        }
+        const char* const complaint = outcome == 1 ? nullptr : file_->complaint();
+        if (outcome == PCAP_ERROR_BREAK && !complaint) return count;
+        if (outcome != 1) return broken(complaint ? complaint : pcap_geterr(capture_));
         ++packets_;
         const Bytes bytes(reinterpret_cast<const std::byte*>(data), header->caplen);
         sink.on_packet({bytes, header->len, link_, checksum_, time_of(*header)});

@@ -34,6 +34,7 @@ private:
     struct File;
     PcapSource(std::string path, ChecksumState checksum);
     Result<void> open_capture();
+    Error broken(const std::string& cause) const;
 
     std::string path_;
     ChecksumState checksum_;

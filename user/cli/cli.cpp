@@ -14,6 +14,8 @@ constexpr const char* kFooter = R"(Examples:
   umbra run -f rules/                           the agent, until SIGTERM (root)
   umbra apply -f rule.yaml                      put a rule in force on the running agent
   umbra status; umbra ledger                    what it does; what became of every request
+  umbra streams capture.pcap --out DIR          one file per client stream of a capture (no root)
+  umbra replay capture.pcap --to HOST:PORT      a capture's requests to a server (no root)
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 invalid rules, 4 privilege missing, 5 kernel feature missing.)";
 

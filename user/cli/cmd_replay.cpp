@@ -69,8 +69,7 @@ Json report_json(const offline::ReplayRun& run) {
             dropped[reason_name(static_cast<Reason>(code))] = units_json(units);
     }
     const auto& by_class = run.answers().by_class;
-    for (std::size_t digit = 1; digit < by_class.size(); ++digit)
-        answers[fmt::format("{}xx", digit)] = by_class[digit];
+    for (std::size_t digit = 1; digit < by_class.size(); ++digit) answers[fmt::format("{}xx", digit)] = by_class[digit];
     return {{"packets", run.packets()},
             {"loops", run.loops_done()},
             {"interrupted", run.interrupted()},
@@ -144,7 +143,8 @@ int run_replay(Options options, Console& console) {
 
 void setup_replay(CLI::App& app, Action& action) {
     auto options = std::make_shared<Options>();
-    CLI::App* verb = app.add_subcommand("replay", "send a capture file's requests to a server; needs no root, no agent");
+    CLI::App* verb =
+        app.add_subcommand("replay", "send a capture file's requests to a server; needs no root, no agent");
     verb->footer(kFooter);
     verb->add_option("capture", options->replay.capture.path, "pcap or pcapng file, also compressed with gzip")
         ->type_name("PCAP")
@@ -175,9 +175,8 @@ void setup_replay(CLI::App& app, Action& action) {
         ->take_all();
     verb->add_flag("--progress", options->progress, "progress line also where standard error is no terminal");
     add_output(*verb, options->output, {"text", "json"});
-    verb->callback([options, &action] {
-        action = [options](Console& console) { return run_replay(*options, console); };
-    });
+    verb->callback(
+        [options, &action] { action = [options](Console& console) { return run_replay(*options, console); }; });
 }
 
 }  // namespace umbra::cli

@@ -44,7 +44,8 @@ int run_streams(const Options& options, Console& console) {
 
 void setup_streams(CLI::App& app, Action& action) {
     auto options = std::make_shared<Options>();
-    CLI::App* verb = app.add_subcommand("streams", "capture file -> one file per client stream; needs no root, no agent");
+    CLI::App* verb =
+        app.add_subcommand("streams", "capture file -> one file per client stream; needs no root, no agent");
     verb->footer(kFooter);
     verb->add_option("capture", options->streams.capture.path, "pcap or pcapng file, also compressed with gzip")
         ->type_name("PCAP")

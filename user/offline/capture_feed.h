@@ -1,6 +1,6 @@
-// CaptureFeed: leads every TCP packet of a capture to the reassembler of its flow's mode: strict, or one-sided where that
-// is asked for or the server's side is not in the capture. Owns both reassemblers; observer, survey and watcher outlive
-// it.
+// CaptureFeed: leads every TCP packet of a capture to the reassembler of its flow's mode: strict, or one-sided where
+// that is asked for or the server's side is not in the capture. Owns both reassemblers; observer, survey and watcher
+// outlive it.
 #pragma once
 
 #include "offline/survey.h"
@@ -13,9 +13,9 @@ public:
     struct Setup {
         ReassemblyLimits limits;
         Mode mode = Mode::strict;
-        const Survey* survey = nullptr;   // null: every flow is taken to show its server
-        bool accept_multipath = false;    // one path's stream of a connection over several
-        DemuxSink* watcher = nullptr;     // is told of every segment and header first
+        const Survey* survey = nullptr;  // null: every flow is taken to show its server
+        bool accept_multipath = false;   // one path's stream of a connection over several
+        DemuxSink* watcher = nullptr;    // is told of every segment and header first
     };
     CaptureFeed(const Setup& setup, StreamObserver& observer, umbra_worker_row& worker);
 

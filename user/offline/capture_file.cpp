@@ -28,9 +28,9 @@ Result<void> CaptureFile::look_ahead(Survey& survey, Progress& progress) const {
     for (;;) {
         const auto count = (*source)->read(demux, kPacketsPerTurn);
         if (!count || *count == 0) return {};
-        progress.show({"looking ahead", (*source)->progress(), (*source)->file_size(), (*source)->packets(),
-                       survey.flows()},
-                      monotonic_now());
+        progress.show(
+            {"looking ahead", (*source)->progress(), (*source)->file_size(), (*source)->packets(), survey.flows()},
+            monotonic_now());
     }
 }
 

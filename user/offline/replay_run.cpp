@@ -2,19 +2,20 @@
 
 #include <algorithm>
 #include <csignal>
+#include <utility>
 
 namespace umbra::offline {
 
 namespace {
 
-constexpr unsigned kPacketsPerTurn = 256;          // then sockets get their turn
+constexpr unsigned kPacketsPerTurn = 256;  // then sockets get their turn
 constexpr TimeNs kTick = 20 * kMillisecond;
-constexpr TimeNs kBackOff = kMillisecond;          // while the target is behind
-constexpr TimeNs kPatience = 50 * kMillisecond;    // a target that is behind but idle waits for more packets
-constexpr std::uint64_t kQueueAhead = 1 << 20;     // bytes that may wait for the target at full speed
+constexpr TimeNs kBackOff = kMillisecond;        // while the target is behind
+constexpr TimeNs kPatience = 50 * kMillisecond;  // a target that is behind but idle waits for more packets
+constexpr std::uint64_t kQueueAhead = 1 << 20;   // bytes that may wait for the target at full speed
 
-Reason connect_reasons[] = {Reason::connect_refused, Reason::connect_timeout, Reason::connect_failed,
-                            Reason::breaker_open};
+constexpr Reason kConnectReasons[] = {Reason::connect_refused, Reason::connect_timeout, Reason::connect_failed,
+                                      Reason::breaker_open};
 
 }  // namespace
 
@@ -70,6 +71,7 @@ Result<void> ReplayRun::run(Progress& progress) {
     io_.run();
     ended_ = monotonic_now();
     progress.clear();
+    (void)unreachable();
     if (failure_) return *failure_;
     return {};
 }
@@ -128,9 +130,9 @@ bool ReplayRun::congested() {
         last_activity_ = activity();
         last_active_ = now;
     }
-    const bool behind = worker_.queued_bytes > std::min<std::uint64_t>(
-                                                   kQueueAhead, options_.limits.replay.total_queue_bytes / 2) ||
-                        worker_.connections >= options_.limits.replay.connections;
+    const bool behind =
+        worker_.queued_bytes > std::min<std::uint64_t>(kQueueAhead, options_.limits.replay.total_queue_bytes / 2) ||
+        worker_.connections >= options_.limits.replay.connections;
     return behind && now - last_active_ < kPatience;
 }
 
@@ -156,29 +158,27 @@ void ReplayRun::step() {
     if (!stopped_) step_at(0);
 }
 
-bool ReplayRun::unreachable() const {
+// True if connections were tried and none was made.
+bool ReplayRun::unreachable() {
     if (answers().connections_made > 0) return false;
-    return std::any_of(std::begin(connect_reasons), std::end(connect_reasons), [this](Reason reason) {
+    for (const Reason reason : kConnectReasons) {
         const umbra_units& dropped = dropped_units(row_, reason);
-        return dropped.requests + dropped.bytes > 0;
-    });
+        if (dropped.requests + dropped.bytes == 0) continue;
+        if (!failure_)
+            failure_ = Error{ErrorCode::failure, "replay to '" + options_.to + "': " + reason_text(reason),
+                             "is a server listening there? name another target with --to"};
+        return true;
+    }
+    return false;
 }
 
 void ReplayRun::tick() {
     const TimeNs now = monotonic_now();
     replayer_.tick(now);
+    if (unreachable()) return stop();
     if (pass_)
         progress_->show({"replaying", pass_->source->progress(), pass_->source->file_size(), packets_, row_.seen.flows},
                         now);
-    if (unreachable()) {
-        const auto* const reason =
-            std::find_if(std::begin(connect_reasons), std::end(connect_reasons), [this](Reason known) {
-                return dropped_units(row_, known).requests + dropped_units(row_, known).bytes > 0;
-            });
-        failure_ = Error{ErrorCode::failure, "replay to '" + options_.to + "': " + reason_text(*reason),
-                         "is a server listening there? name another target with --to"};
-        return stop();
-    }
     tick_.expires_after(std::chrono::nanoseconds(kTick));
     tick_.async_wait([this](const asio::error_code& error) {
         if (!error) tick();

@@ -57,7 +57,7 @@ private:
     bool congested();
     std::uint64_t activity() const;
     void tick();
-    bool unreachable() const;
+    bool unreachable();
     void await_end();
     void stop();
 

@@ -13,6 +13,10 @@ namespace {
 
 constexpr std::size_t kGathered = 16 * 1024;
 
+int open_for_writing(const std::string& path, int mode) {
+    return ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | mode, 0644);
+}
+
 }  // namespace
 
 Result<void> StreamFiles::prepare(bool force) {
@@ -47,7 +51,12 @@ StreamFiles::File* StreamFiles::open_file(std::uint32_t id, const std::string& n
     if (created_.size() <= id) created_.resize(id + 1);
     const int mode = created_[id] ? O_APPEND : O_CREAT | O_TRUNC;
     const std::string path = folder_ + "/" + name;
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOFOLLOW | mode, 0644));
+    UniqueFd fd(open_for_writing(path, mode));
+    // The process may open fewer files than we would like to.
+    while (!fd && errno == EMFILE && !files_.empty()) {
+        retire(std::prev(files_.end()));
+        fd.reset(open_for_writing(path, mode));
+    }
     if (!fd) {
         fail("open file", name, errno);
         return nullptr;

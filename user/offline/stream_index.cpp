@@ -138,8 +138,7 @@ void StreamIndex::on_server(const ServerHeader& header) {
     record->last = header.time;
     if ((header.flags & (kFin | kRst)) != 0) record->over = true;
     if ((header.flags & kAck) == 0 || (header.flags & kRst) != 0) return;
-    if (!record->server_seen || syn_ack)
-        record->server_ack = record->syn ? record->client_isn + 1 : header.ack;
+    if (!record->server_seen || syn_ack) record->server_ack = record->syn ? record->client_isn + 1 : header.ack;
     record->server_seen = true;
     if (const auto ahead = seq_distance(record->server_ack, header.ack); ahead > 0) {
         record->acked += static_cast<std::uint32_t>(ahead);

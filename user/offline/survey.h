@@ -1,6 +1,6 @@
-// Survey: a first look at a capture, for what only the whole of it tells: which flows show no packet of the server (they
-// cannot be read in strict mode), and whose checksums were filled in by the network card after the capture had them.
-// Bounded: of more flows than `kFlows` it knows those used last.
+// Survey: a first look at a capture, for what only the whole of it tells: which flows show no packet of the server
+// (they cannot be read in strict mode), and whose checksums were filled in by the network card after the capture had
+// them. Bounded: of more flows than `kFlows` it knows those used last.
 #pragma once
 
 #include <unordered_map>

@@ -34,8 +34,10 @@ Result<std::vector<Endpoint>> resolve_target(const std::string& text) {
     const auto colon = text.rfind(':');
     const std::string port = colon == std::string::npos ? "" : text.substr(colon + 1);
     std::string host = text.substr(0, colon);
-    if (host.size() > 2 && host.front() == '[' && host.back() == ']') host = host.substr(1, host.size() - 2);
-    else if (host.find(':') != std::string::npos) host.clear();
+    if (host.size() > 2 && host.front() == '[' && host.back() == ']')
+        host = host.substr(1, host.size() - 2);
+    else if (host.find(':') != std::string::npos)
+        host.clear();
     if (host.empty() || !is_port(port))
         return Error{ErrorCode::usage, "read target '" + text + "': not a host and a port", kHint};
     addrinfo wanted{};
@@ -50,8 +52,7 @@ Result<std::vector<Endpoint>> resolve_target(const std::string& text) {
             endpoints.push_back(endpoint_of(*entry->ai_addr));
     std::sort(endpoints.begin(), endpoints.end());
     endpoints.erase(std::unique(endpoints.begin(), endpoints.end()), endpoints.end());
-    if (endpoints.empty())
-        return Error{ErrorCode::failure, "resolve target '" + text + "': it has no address", kHint};
+    if (endpoints.empty()) return Error{ErrorCode::failure, "resolve target '" + text + "': it has no address", kHint};
     return endpoints;
 }
 

@@ -72,6 +72,23 @@ protected:
     std::string directory_, registry_, rule_, socket_, out_, err_;
 };
 
+TEST_F(CliTest, CaptureVerbsSayWhatIsWrong) {
+    const std::string capture = write("x.pcap", "no capture");
+    EXPECT_EQ(run({"streams", capture}), 2);
+    EXPECT_EQ(run({"streams", capture, "--out", directory_ + "/out", "--mode", "loose"}), 2);
+    EXPECT_EQ(run({"streams", capture, "--out", directory_ + "/out"}), 1);
+    EXPECT_TRUE(warned("error: open capture")) << err_;
+    EXPECT_EQ(out_, "");
+    for (const std::string target : {"nowhere", "1.2.3.4", "1.2.3.4:0", "::1:80", ":80", "1.2.3.4:99999"})
+        EXPECT_EQ(run({"replay", capture, "--to", target}), 2) << target;
+    EXPECT_TRUE(warned("hint: write HOST:PORT")) << err_;
+    EXPECT_EQ(run({"replay", capture, "--to", "127.0.0.1:1", "--speed", "fast"}), 2);
+    EXPECT_EQ(run({"replay", capture, "--to", "127.0.0.1:1", "--speed", "-1"}), 2);
+    EXPECT_EQ(run({"replay", capture, "--to", "127.0.0.1:1", "--limit", "nothing=1"}), 2);
+    EXPECT_EQ(run({"replay", capture, "--to", "[::1]:1"}), 1);
+    EXPECT_TRUE(warned("error: open capture")) << err_;
+}
+
 TEST_F(CliTest, HelpAndVersionSucceedOnStandardOutput) {
     for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{
              {"--help"}, {"run", "--help"}, {"explain", "--help"}, {"--version"}, {"version"}, {"ledger", "--help"}}) {

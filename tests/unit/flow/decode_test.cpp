@@ -185,6 +185,22 @@ TEST(Decode, CutCapturesAreTruncated) {
     EXPECT_EQ(decode_text(bytes.substr(0, 100)).status, DecodeStatus::bad_header);
 }
 
+TEST(Decode, HeadersOfCutPacketsAreRead) {
+    const std::string v4 = PacketText{.payload = std::string(500, 'x')}.ipv4();
+    const std::string v6 = PacketText{.payload = std::string(500, 'x')}.ipv6();
+    for (const std::string& bytes : {v4, v6}) {
+        const auto cut = decode_text(bytes.substr(0, 70), LinkType::raw_ip, {}, ChecksumState::verify, bytes.size());
+        EXPECT_EQ(cut.status, DecodeStatus::truncated);
+        EXPECT_TRUE(cut.headers_only);
+        EXPECT_EQ(cut.packet.payload_len, 500u);
+        EXPECT_EQ(to_server_header(cut.packet).payload_len, 500u);
+        EXPECT_EQ(cut.packet.source.port, 40000);
+        const auto short_cut =
+            decode_text(bytes.substr(0, 39), LinkType::raw_ip, {}, ChecksumState::verify, bytes.size());
+        EXPECT_FALSE(short_cut.headers_only);
+    }
+}
+
 TEST(Decode, PartialChecksumsCountOnVirtualDevicesOnly) {
     std::string bytes = kV4;
     const auto pseudo =

@@ -27,6 +27,7 @@ struct StreamRecord {
     std::uint64_t gap_bytes = 0;
     int gaps = 0;
     std::vector<std::pair<std::size_t, std::uint32_t>> gaps_at;  // after how many bytes, and how long
+    std::vector<std::size_t> answers_at;                         // after how many bytes the server sent payload
     CloseKind close_kind = CloseKind::finished;
     Reason close_reason = Reason::duplicate;
 };
@@ -51,6 +52,7 @@ public:
     }
     void server_payload(Bytes prefix, TimeNs) override {
         record_.script += "[server " + std::string(as_text(prefix)) + "]";
+        record_.answers_at.push_back(record_.bytes.size());
         violated_ |= record_.closed;
     }
     void half_close(TimeNs) override {

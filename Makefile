@@ -2,6 +2,7 @@
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+SECONDS ?= 600
 export PATH := /usr/lib/ccache:/usr/sbin:/sbin:$(PATH)
 
 .DELETE_ON_ERROR:
@@ -9,9 +10,10 @@ export PATH := /usr/lib/ccache:/usr/sbin:/sbin:$(PATH)
 
 include scripts/build.mk
 include scripts/test.mk
+include scripts/fuzz.mk
 
-.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-fresh test-long bench lint format check \
-	vmlinux install install-deps clean
+.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-fresh test-long fuzz bench lint format \
+	check vmlinux install install-deps clean
 
 all: $(BUILD)/umbra ## build build/umbra (needs `make install-deps` once)
 
@@ -43,6 +45,9 @@ test-bpf: $(BPF_TESTS) ## BPF packet tables (root)
 
 test-integration: $(BUILD)/umbra ## real servers and clients in namespaces (root)
 	scripts/run-tests $(BUILD) integration
+
+fuzz: ## search for inputs that break the parsers, SECONDS=600 per target (clang)
+	scripts/fuzz $(BUILD) $(SECONDS)
 
 test-fresh: ## make demo and make test in a debootstrapped Debian 12 (root)
 	scripts/test-fresh

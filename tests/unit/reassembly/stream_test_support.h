@@ -23,8 +23,11 @@ struct StreamRecord {
     std::string script;
     bool half_closed = false;
     bool closed = false;
+    bool violated = false;  // calls came in an order that stream_sink.h does not promise
     std::uint64_t gap_bytes = 0;
     int gaps = 0;
+    std::vector<std::pair<std::size_t, std::uint32_t>> gaps_at;  // after how many bytes, and how long
+    std::vector<std::size_t> answers_at;                         // after how many bytes the server sent payload
     CloseKind close_kind = CloseKind::finished;
     Reason close_reason = Reason::duplicate;
 };
@@ -44,10 +47,12 @@ public:
         record_.script += "[gap " + std::to_string(length) + "]";
         record_.gap_bytes += length;
         ++record_.gaps;
+        record_.gaps_at.emplace_back(record_.bytes.size(), length);
         violated_ |= record_.half_closed || record_.closed || length == 0;
     }
     void server_payload(Bytes prefix, TimeNs) override {
         record_.script += "[server " + std::string(as_text(prefix)) + "]";
+        record_.answers_at.push_back(record_.bytes.size());
         violated_ |= record_.closed;
     }
     void half_close(TimeNs) override {
@@ -60,6 +65,7 @@ public:
         record_.closed = true;
         record_.close_kind = kind;
         record_.close_reason = reason;
+        record_.violated = violated_;
         if (violated_) record_.script += "[ORDER VIOLATED]";
         const bool whole = kind == CloseKind::finished || kind == CloseKind::reset;
         if (whole) {

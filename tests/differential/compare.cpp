@@ -34,7 +34,7 @@ bool given_up_rightly(const EngineSetup& setup, const EngineStream& ours, const 
 
 // So early that no sink was opened. The ledger tells the reason.
 bool given_up_unopened(const EngineSetup& setup, const EngineResult& result) {
-    return !setup.as_linux && result.unopened_flows > 0;
+    return !setup.as_linux && result.muted && result.conflict_bytes + result.urgent_bytes > 0;
 }
 
 bool equal(const EngineStream& ours, const Connection& theirs) {

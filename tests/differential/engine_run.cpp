@@ -66,7 +66,7 @@ private:
     void client(const TracePacket& packet) {
         const auto result = decoded(packet, ChecksumState::verify);
         if (result.status != DecodeStatus::ok) return;
-        if (result.packet.payload.empty() && (result.packet.flags & (kSyn | kFin | kRst)) == 0) return;
+        if (result.packet.payload.empty() && (result.packet.flags & (kSyn | kFin | kRst | kUrg)) == 0) return;
         reassembler_.on_segment(to_segment(result.packet));
     }
 
@@ -106,11 +106,7 @@ EngineResult run_engine(const Trace& trace, const EngineSetup& setup) {
     }
     result.conflict_bytes = feeder.observer.dropped(Reason::overlap_conflict);
     result.urgent_bytes = feeder.observer.dropped(Reason::urgent);
-    for (const Reason reason : {Reason::overlap_conflict, Reason::urgent})
-        result.unopened_flows += feeder.observer.dropped_flows(reason);
-    for (const EngineStream& stream : result.streams)
-        if (stream.abandoned && (stream.reason == Reason::overlap_conflict || stream.reason == Reason::urgent))
-            --result.unopened_flows;
+    result.muted = !feeder.observer.muted.empty();
     result.fault = fault_of(feeder.observer);
     return result;
 }

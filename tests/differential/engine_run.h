@@ -38,7 +38,7 @@ struct EngineResult {
     std::vector<EngineStream> streams;
     std::uint64_t conflict_bytes = 0;  // dropped as overlap_conflict
     std::uint64_t urgent_bytes = 0;
-    std::uint64_t unopened_flows = 0;  // given up for either before anything was delivered
+    bool muted = false;  // a flow was given up, perhaps before anything was delivered
     std::string fault;  // a broken promise: the ledger, the order of calls
 };
 

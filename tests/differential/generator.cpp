@@ -36,7 +36,7 @@ struct Client {
 
 void handshake(Client& client) {
     Dice& dice = client.dice;
-    Step syn = client.packet(-1, 0, kSyn);
+    Step syn = client.packet(0, 0, kSyn);
     syn.ack = 0;
     if (dice.chance(60)) syn.scale = dice.one_of<int>({0, 2, 7, 14});
     if (dice.chance(60)) syn.mss = dice.one_of<int>({64, 536, 1460, 9000});

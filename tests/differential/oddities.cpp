@@ -67,7 +67,7 @@ void odd_reset(Place& place) {
 void odd_syn(Place& place) {
     Dice& dice = place.dice;
     Step syn = place.packet(dice.chance(30) ? dice.between(1, 9) : 0, kSyn);
-    if (dice.chance(40)) syn.at = dice.one_of<int>({-1, 0, -2, 5000});
+    if (dice.chance(40)) syn.at = dice.one_of<int>({0, 0, 1, -1, 5000});
     if (dice.chance(20)) syn.flags |= dice.one_of<int>({kFin, kAck, kPsh | kUrg});
     if (dice.chance(30)) syn.mss = 536;
     place.insert(syn);

@@ -54,15 +54,14 @@ std::string tcp_options(const Step& step, const Heard& heard) {
 
 std::string payload_of(const Step& step) {
     std::string payload;
-    const int first = step.at + ((step.flags & 0x02) != 0 ? 1 : 0);
-    for (int i = 0; i < step.len; ++i) payload += content_byte(step.conn, first + i, step.content);
+    for (int i = 0; i < step.len; ++i) payload += content_byte(step.conn, step.at + i, step.content);
     return payload;
 }
 
 std::string tcp_segment(const Script& script, const Step& step, const FlowTuple& tuple, const Heard& heard) {
     const std::string options = tcp_options(step, heard);
     const unsigned words = step.doff != 0 ? static_cast<unsigned>(step.doff) : 5 + static_cast<unsigned>(options.size()) / 4;
-    const std::uint32_t seq = script.first_byte(step.conn) + static_cast<std::uint32_t>(step.at);
+    const std::uint32_t seq = script.first_byte(step.conn) + static_cast<std::uint32_t>(step.at) - ((step.flags & 0x02) != 0 ? 1 : 0);
     const bool acks = (step.flags & 0x10) != 0 || step.ack != 0;
     const std::uint32_t ack = acks ? heard.server_next + static_cast<std::uint32_t>(step.ack) : 0;
     std::string segment = be16(tuple.client.port) + be16(tuple.server.port) + be32(seq) + be32(ack) +

@@ -22,7 +22,7 @@ enum IpExtra : int { kPlainIp, kIpNop, kIpRecordRoute, kIpSourceRoute, kIpExtras
 struct Step {
     int kind = kPacket;
     int conn = 0;     // which connection of the tuple: chooses the ISN and the content
-    int at = 0;       // sequence number, relative to the first data byte; a SYN is at -1
+    int at = 0;       // where its payload begins, relative to the connection's first byte; a SYN lies one before
     int len = 0;      // payload; also of kWrite
     int content = 0;  // 0: the client's true bytes, otherwise contradicting ones
     int flags = 0x10;

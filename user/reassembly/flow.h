@@ -39,6 +39,7 @@ struct Flow {
     StreamPos next = 0;
     StreamPos fin_at = 0;     // position of the FIN once it is in order; next is then one more
     StreamPos urgent_at = 0;  // the urgent byte that is still to come
+    StreamPos reset_at = 0;   // of a RST behind a hole, which counts if the hole is a gap
     HeldBytes held;
     SegmentQueue queue;
     ParkedSegments parked;

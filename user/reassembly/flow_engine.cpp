@@ -29,6 +29,9 @@ void FlowEngine::process(Flow& flow, const Segment& segment, bool trust_ack) {
         case Judgement::finish:
             flow.client_reset = true;
             return StreamDelivery::drop(flow, Reason::client_reset, segment.payload.size());
+        case Judgement::reset_behind_gap:
+            flow.reset_at = unwrap(segment.seq, flow.next);
+            return StreamDelivery::drop(flow, Reason::client_reset, segment.payload.size());
         case Judgement::park:
             if (!trust_ack) return park(flow, segment);
             break;

@@ -48,6 +48,7 @@ void FlowEngine::declare_gap(Flow& flow, StreamPos to, TimeNs now) {
         const StreamPos hole_end = flow.queue.empty() ? to : std::min(to, flow.queue.first_start());
         delivery_.release(flow, now);
         if (!flow.ending && hole_end > flow.next) delivery_.gap(flow, hole_end, now);
+        if (flow.next == flow.reset_at) flow.client_reset = true;
         if (!flow.ending) drain_queue(flow, now);
     }
     delivery_.release(flow, now);

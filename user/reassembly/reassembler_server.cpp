@@ -129,6 +129,10 @@ void Reassembler::refuse_multipath(const ServerHeader& header, umbra_ledger_row&
 
 // An ACK beyond what is known of the client: it has sent data, which are read later or were lost.
 void Reassembler::on_server_embryo(Embryo& embryo, const ServerHeader& header, umbra_ledger_row& row) {
+    const bool reset = (header.flags & kRst) != 0;
+    const bool known = header.seq == embryo.server_next || header.seq == embryo.server_start;
+    // The answer to something else on the same tuple, a SYN with another number for one.
+    if (reset && embryo.server_seen && !known) return;
     const auto ahead = (header.flags & kAck) != 0 ? seq_distance(embryo.next, header.ack) : 0;
     if (ahead > 0 && ahead <= kLargestAckJump) {
         const auto id = hatch(embryo, row, header.time);
@@ -136,11 +140,7 @@ void Reassembler::on_server_embryo(Embryo& embryo, const ServerHeader& header, u
         engine_.on_server(flows_[id], header);
         return settle(id, header.time);
     }
-    if ((header.flags & kRst) != 0) {
-        const bool known = header.seq == embryo.server_next || header.seq == embryo.server_start;
-        if (known || !embryo.server_seen) embryos_.erase(embryo);
-        return;
-    }
+    if (reset) return embryos_.erase(embryo);
     embryo.touched = static_cast<std::uint32_t>(header.time / kSecond) & kTouchedMask;
     embryos_.touch(embryo);
     if (header.payload_len > 0) embryo.answered = 1;

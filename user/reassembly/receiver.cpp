@@ -25,9 +25,10 @@ std::uint64_t hole_limit(const Flow& flow, const ReassemblyLimits& limits) {
 }
 
 Judgement judge_reset(const Flow& flow, StreamPos at) {
-    const bool exact = at == flow.next || (flow.acked > flow.next && at == flow.acked);
-    if (exact) return {flow.half_closed ? Judgement::finish : Judgement::reset, Reason::client_reset};
+    if (at == flow.next) return {flow.half_closed ? Judgement::finish : Judgement::reset, Reason::client_reset};
     if (flow.fin_at == 0 && flow.sack && flow.sacks.right_edge() == at) return {Judgement::reset, Reason::client_reset};
+    // The server had all before the RST, or has got it since: known when that was read, or is known to be lost.
+    if (flow.acked > flow.next && at == flow.acked) return {Judgement::reset_behind_gap, Reason::client_reset};
     return {Judgement::drop, Reason::out_of_window};
 }
 

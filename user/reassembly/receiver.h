@@ -14,6 +14,7 @@ struct Judgement {
         drop,    // `reason` says why
         reset,   // a RST that ends the connection
         finish,  // a RST after the client's FIN was delivered
+        reset_behind_gap,  // a RST that ends the connection if what lies before it was lost
         park,    // depends on a server packet that was not read yet
     };
     Kind kind = accept;

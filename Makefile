@@ -44,6 +44,10 @@ test-bpf: $(BPF_TESTS) ## BPF packet tables (root)
 test-integration: $(BUILD)/umbra ## real servers and clients in namespaces (root)
 	scripts/run-tests $(BUILD) integration
 
+test-long: $(DIFFERENTIAL_TESTS) ## 1,000,000 random scripts, engine against kernel (root)
+	UMBRA_SUITE_LIMIT=7200 UMBRA_DIFFERENTIAL_SCRIPTS=$${UMBRA_DIFFERENTIAL_SCRIPTS:-1000000} \
+		scripts/run-tests $(BUILD) differential
+
 test-fresh: ## make demo and make test in a debootstrapped Debian 12 (root)
 	scripts/test-fresh
 

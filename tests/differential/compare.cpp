@@ -34,47 +34,71 @@ bool given_up_rightly(const EngineSetup& setup, const EngineStream& ours, const 
 
 // So early that no sink was opened. The ledger tells the reason.
 bool given_up_unopened(const EngineSetup& setup, const EngineResult& result) {
-    return !setup.as_linux && result.muted && result.conflict_bytes + result.urgent_bytes > 0;
+    return !setup.as_linux && result.muted;
 }
 
 bool equal(const EngineStream& ours, const Connection& theirs) {
     return !ours.abandoned && ours.gap_bytes == 0 && ours.bytes == theirs.bytes && ours.end == theirs.end;
 }
 
+// Finds which of our streams is which of the application's connections; either may lack one that can be explained.
+class Alignment {
+public:
+    Alignment(const Script& script, const Trace& trace, const EngineSetup& setup, const EngineResult& result)
+        : script_(script), trace_(trace), setup_(setup), result_(result) {
+        for (const Connection& connection : trace.connections)
+            if (!connection.bytes.empty()) theirs_.push_back(connection);
+        for (const EngineStream& stream : result.streams)
+            if (!stream.bytes.empty() || stream.gap_bytes != 0) ours_.push_back(stream);
+    }
+
+    bool align(std::size_t i = 0, std::size_t j = 0) {
+        if (i == ours_.size() && j == theirs_.size()) return true;
+        const std::size_t before = names_.size();
+        const auto attempt = [&](bool use_ours, bool use_theirs) {
+            const EngineStream ours = use_ours ? ours_[i] : EngineStream{};
+            const Connection theirs = use_theirs ? theirs_[j] : Connection{};
+            names_.resize(before);
+            return accepts(ours, theirs, use_ours) && align(i + use_ours, j + use_theirs);
+        };
+        if (i < ours_.size() && j < theirs_.size() && attempt(true, true)) return true;
+        if (j < theirs_.size() && attempt(false, true)) return true;
+        return i < ours_.size() && attempt(true, false);
+    }
+    const std::vector<const char*>& names() const { return names_; }
+    std::string text() const {
+        std::string lines;
+        for (const EngineStream& ours : ours_) lines += "\n  ours   " + describe_ours(ours);
+        for (const Connection& theirs : theirs_) lines += "\n  theirs " + describe(theirs.bytes, end_name(theirs.end));
+        return lines;
+    }
+
+private:
+    bool accepts(const EngineStream& ours, const Connection& theirs, bool opened) {
+        if (opened ? equal(ours, theirs) || given_up_rightly(setup_, ours, theirs) : given_up_unopened(setup_, result_))
+            return true;
+        const char* const name = explain({script_, trace_, setup_, result_, ours, theirs});
+        if (name) names_.push_back(name);
+        return name != nullptr;
+    }
+
+    const Script& script_;
+    const Trace& trace_;
+    const EngineSetup& setup_;
+    const EngineResult& result_;
+    std::vector<EngineStream> ours_;
+    std::vector<Connection> theirs_;
+    std::vector<const char*> names_;
+};
+
 }  // namespace
 
 std::string compare(const Script& script, const Trace& trace, const EngineSetup& setup, const EngineResult& result,
                     Explained& explained) {
     if (!result.fault.empty()) return setup_name(setup) + ": " + result.fault;
-    std::vector<Connection> theirs;
-    for (const Connection& connection : trace.connections)
-        if (!connection.bytes.empty()) theirs.push_back(connection);
-    std::size_t next = 0;
-    for (const EngineStream& ours : result.streams) {
-        if (ours.bytes.empty() && !ours.abandoned && ours.gap_bytes == 0) continue;
-        if (next < theirs.size() && (equal(ours, theirs[next]) || given_up_rightly(setup, ours, theirs[next]))) {
-            ++next;
-            continue;
-        }
-        const Connection nothing;
-        const Connection& expected = next < theirs.size() ? theirs[next] : nothing;
-        if (given_up_rightly(setup, ours, expected)) continue;
-        const char* const name = explain({script, trace, setup, result, ours, expected});
-        if (!name)
-            return setup_name(setup) + ":\n  ours " + describe_ours(ours) + "\n  theirs " +
-                   describe(expected.bytes, end_name(expected.end));
-        ++explained[name];
-        if (next < theirs.size()) ++next;
-    }
-    for (; next < theirs.size(); ++next) {
-        if (given_up_unopened(setup, result)) continue;
-        const EngineStream nothing;
-        const char* const name = explain({script, trace, setup, result, nothing, theirs[next]});
-        if (!name)
-            return setup_name(setup) + ":\n  ours nothing\n  theirs " +
-                   describe(theirs[next].bytes, end_name(theirs[next].end));
-        ++explained[name];
-    }
+    Alignment alignment(script, trace, setup, result);
+    if (!alignment.align()) return setup_name(setup) + ":" + alignment.text();
+    for (const char* const name : alignment.names()) ++explained[name];
     return {};
 }
 

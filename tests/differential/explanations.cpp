@@ -1,8 +1,144 @@
 #include "differential/explanations.h"
 
+#include <algorithm>
+
+#include "differential/trace_view.h"
+#include "net/seq.h"
+
 namespace umbra::differential {
 
-const char* explain(const Difference&) { return nullptr; }
+namespace {
+
+// The application read more than the server acknowledged, because a RST came first: its delayed acknowledgement is
+// never sent. We hand on what was acknowledged.
+bool reset_before_ack(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    if (setup.mode != Mode::strict || !theirs.bytes.starts_with(ours.bytes) || ours.gap_bytes != 0) return false;
+    const std::size_t wanted = ours.bytes.size() + (ours.bytes.size() == theirs.bytes.size() ? 1 : 0);
+    return TraceView(script, trace).has_reset() && !TraceView(script, trace).acknowledged_beyond(wanted, theirs);
+}
+
+// Which copy of a byte Linux keeps when queued segments contradict each other depends on how it merged them, and on
+// what it had no room for.
+bool contradicted_bytes(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const TraceView view(script, trace);
+    const bool same_end = ours.bytes.size() == theirs.bytes.size() && ours.end == theirs.end;
+    if (!setup.as_linux || ours.bytes.size() > theirs.bytes.size() || !(same_end || view.has_reset())) return false;
+    for (std::size_t at = 0; at < ours.bytes.size(); ++at)
+        if (ours.bytes[at] != theirs.bytes[at] && !view.contradicted(static_cast<int>(at))) return false;
+    return true;
+}
+
+// Whether a pointer counts, and whether a later one puts the byte of an earlier one back, depends on when the
+// application reads, and on packets that are refused before there is a socket.
+bool urgent_timing(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const int urgents = TraceView(script, trace).count_flag(0x20);
+    if (!setup.as_linux || urgents == 0) return false;
+    if (ours.end != theirs.end && !TraceView(script, trace).has_reset()) return false;
+    const std::string &a = ours.bytes, &b = theirs.bytes;
+    int skipped = 0;
+    std::size_t i = 0, j = 0;
+    while (i < a.size() || j < b.size()) {
+        if (i < a.size() && j < b.size() && a[i] == b[j]) {
+            ++i, ++j;
+        } else if (a.size() - i > b.size() - j) {
+            ++i, ++skipped;
+        } else {
+            ++j, ++skipped;
+        }
+        if (skipped > urgents) return false;
+    }
+    return true;
+}
+
+// A RST with the number of the first byte, sent before the SYN, and read when the SYN-ACK is known already.
+bool reset_before_syn(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return setup.carriers != Carriers::in_step && ours.bytes.empty() && TraceView(script, trace).reset_before_syn();
+}
+
+// The server took data with the SYN and reset the connection before the client's first packet was read.
+bool fast_open_reset_unread(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const TraceView view(script, trace);
+    return setup.carriers != Carriers::in_step && script.fast_open && ours.bytes.empty() && view.syn_has_data() &&
+           view.has_reset();
+}
+
+// The client contradicts itself, and the kernel had refused the first copy for what the tap does not see: no room, or
+// a timestamp echo that it never sent. We handed the first copy on.
+bool first_copy_refused(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const TraceView view(script, trace);
+    if (script.buffer == 0 && !view.foreign_echo()) return false;
+    const std::size_t shared = std::min(ours.bytes.size(), theirs.bytes.size());
+    for (std::size_t at = 0; at < shared; ++at)
+        if (ours.bytes[at] != theirs.bytes[at]) return view.contradicted(static_cast<int>(at));
+    return ours.bytes.size() > shared && view.fin_contradicted();
+}
+
+// Linux joins a queued FIN and queued bytes behind it, and then counts the FIN's place as one of those bytes.
+bool bytes_behind_queued_fin(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const bool prefix = theirs.bytes.starts_with(ours.bytes) || ours.bytes.starts_with(theirs.bytes);
+    return setup.as_linux && prefix && TraceView(script, trace).fin_contradicted();
+}
+
+// Two SYNs whose numbers lie so near to each other that the second could carry the data before the first one's bytes.
+bool neighbouring_syns(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const bool kind = ours.gap_bytes != 0 || ours.bytes.empty() || ours.bytes.ends_with(theirs.bytes);
+    return kind && TraceView(script, trace).neighbouring_syns();
+}
+
+// After a RST the client uses the tuple again with the same ISN: nothing tells its packets from retransmissions.
+bool same_isn_again(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).same_isn_after_reset();
+}
+
+// A handshake refuses a RST with an old timestamp, a connection does not.
+bool old_reset_in_handshake(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return setup.carriers != Carriers::in_step && ours.bytes.empty() && TraceView(script, trace).old_reset();
+}
+
+// Packets with the numbers of the tuple's next connection while the former one lives.
+bool next_connection_early(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return setup.carriers != Carriers::in_step && theirs.bytes.starts_with(ours.bytes) &&
+           TraceView(script, trace).next_connection_early();
+}
+
+struct Explanation {
+    const char* name;
+    bool (*applies)(const Difference&);
+};
+
+constexpr Explanation kExplanations[] = {
+    {"reset before the acknowledgement", reset_before_ack},
+    {"as linux: contradicted bytes", contradicted_bytes},
+    {"as linux: when the urgent pointer counts", urgent_timing},
+    {"a RST before its SYN", reset_before_syn},
+    {"contradicting bytes, the first copy was refused", first_copy_refused},
+    {"as linux: bytes behind a queued FIN", bytes_behind_queued_fin},
+    {"two SYNs within 64 KiB", neighbouring_syns},
+    {"the same ISN after a RST", same_isn_again},
+    {"a RST with an old timestamp in the handshake", old_reset_in_handshake},
+    {"packets of the next connection before its SYN", next_connection_early},
+    {"Fast Open and reset before anything was read", fast_open_reset_unread},
+};
+
+}  // namespace
+
+const char* explain(const Difference& difference) {
+    for (const Explanation& explanation : kExplanations)
+        if (explanation.applies(difference)) return explanation.name;
+    return nullptr;
+}
+
 bool one_sided_decides(const Script&, const Trace&) { return false; }
 
 }  // namespace umbra::differential

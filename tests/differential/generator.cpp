@@ -150,7 +150,7 @@ Script random_script(std::uint64_t seed) {
     script.late = dice.chance(40);
     script.isn = dice.chance(25) ? -dice.between(1, 200) : dice.bits();
     if (dice.chance(10)) script.isn = 0x7fffffff - dice.between(0, 100);
-    script.isn_step = dice.one_of<int>({100000, -100000, 70000, 500, 1 << 30});
+    script.isn_step = dice.one_of<int>({100000, -100000, 70000, 200000, 300000, 1 << 30, dice.between(1, 60000)});
     Client client{dice, script};
     client.timestamps = dice.chance(55);
     client.contradicts = dice.chance(15);

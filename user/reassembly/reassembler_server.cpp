@@ -112,6 +112,9 @@ void Reassembler::on_syn_ack_for_flow(std::uint32_t id, const ServerHeader& head
     const auto newer = hatch(embryo, row, header.time);
     if (newer == kNoId) return;
     flows_[newer].older_epoch = shared_.epoch;
+    // All that is read behind its SYN is of the newer one.
+    if (flows_[newer].older != kNoId && flows_[flows_[newer].older].refused_syn == header.ack)
+        retire_older(newer, header.time);
     settle(newer, header.time);
 }
 

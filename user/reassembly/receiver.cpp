@@ -36,6 +36,17 @@ bool acks_what_was_never_sent(const Flow& flow, const Segment& segment) {
     return seq_after(segment.ack, flow.server_next);
 }
 
+StreamPos end_of(const Flow& flow, const Segment& segment) {
+    return unwrap(segment.seq, flow.next) + segment.payload.size() + ((segment.flags & kFin) != 0 ? 1 : 0);
+}
+
+// Refused by the rules, but rules need what the tap may not have: bare ACKs, the moment of the server's last ACK, the
+// fast path. In strict mode the server's ACK has the last word: the segment fills the hole that it would leave.
+Judgement refuse(const Flow& flow, const Segment& segment, Reason reason) {
+    const bool decidable = flow.one_sided || !flow.server_known || end_of(flow, segment) <= flow.next;
+    return {decidable ? Judgement::drop : Judgement::park, reason};
+}
+
 }  // namespace
 
 Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits& limits) {
@@ -43,7 +54,7 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
     if (flow.client_reset) return {Judgement::drop, Reason::out_of_window};
     if ((segment.flags & (kAck | kRst | kSyn)) == 0 || segment.options.md5)
         return {Judgement::drop, Reason::bad_header};
-    if (!reset && timestamp_is_old(flow, segment, kPawsTolerance)) return {Judgement::drop, Reason::paws};
+    if (!reset && timestamp_is_old(flow, segment, kPawsTolerance)) return syn ? Judgement{Judgement::drop, Reason::paws} : refuse(flow, segment, Reason::paws);
     const StreamPos at = unwrap(segment.seq, flow.next);
     if (reset) return judge_reset(flow, at);
     if (at > std::max(flow.next, flow.acked) + hole_limit(flow, limits))
@@ -51,7 +62,7 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
     if (syn) return {Judgement::drop, Reason::out_of_window};
     if (!flow.one_sided && flow.server_known) {
         if (flow.kind == OpenKind::handshake && seq_before(segment.ack, flow.server_start))
-            return {Judgement::drop, Reason::out_of_window};
+            return refuse(flow, segment, Reason::out_of_window);
         if (acks_what_was_never_sent(flow, segment)) return {Judgement::park};
     }
     return {};
@@ -59,7 +70,7 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
 
 void update_timestamp(Flow& flow, const Segment& segment) {
     if (!flow.timestamps || !segment.options.tsval) return;
-    if (unwrap(segment.seq, flow.next) > last_ack_sent(flow)) return;
+    if (unwrap(segment.seq, flow.next) > last_ack_sent(flow) || end_of(flow, segment) < last_ack_sent(flow)) return;
     if (timestamp_is_old(flow, segment, 0)) return;
     flow.ts_recent = *segment.options.tsval;
     flow.ts_recent_time = segment.time;

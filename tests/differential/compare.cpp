@@ -28,7 +28,8 @@ std::string describe_ours(const EngineStream& stream) {
 
 // A flow that was given up for a reason that the policy names: what was delivered is a prefix.
 bool given_up_rightly(const EngineSetup& setup, const EngineStream& ours, const Connection& theirs) {
-    const bool allowed = ours.reason == Reason::overlap_conflict || ours.reason == Reason::urgent;
+    const bool allowed = ours.reason == Reason::overlap_conflict || ours.reason == Reason::urgent ||
+                         ours.reason == Reason::out_of_window;
     return !setup.as_linux && ours.abandoned && allowed && ours.gap_bytes == 0 && theirs.bytes.starts_with(ours.bytes);
 }
 

@@ -68,11 +68,11 @@ bool fast_open_reset_unread(const Difference& difference) {
 }
 
 // The client contradicts itself, and the kernel had refused the first copy for what the tap does not see: no room, or
-// a timestamp echo that it never sent. We handed the first copy on.
+// a timestamp or ACK number that was wrong at that moment. We handed the first copy on.
 bool first_copy_refused(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const TraceView view(script, trace);
-    if (script.buffer == 0 && !view.foreign_echo()) return false;
+    if (script.buffer == 0 && !view.refusable()) return false;
     const std::size_t shared = std::min(ours.bytes.size(), theirs.bytes.size());
     for (std::size_t at = 0; at < shared; ++at)
         if (ours.bytes[at] != theirs.bytes[at]) return view.contradicted(static_cast<int>(at));
@@ -84,6 +84,12 @@ bool bytes_behind_queued_fin(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const bool prefix = theirs.bytes.starts_with(ours.bytes) || ours.bytes.starts_with(theirs.bytes);
     return setup.as_linux && prefix && TraceView(script, trace).fin_contradicted();
+}
+
+// A queued segment that lies beyond the window of a small buffer has no SACK block, so a RST at its end is none.
+bool beyond_small_window(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return script.buffer != 0 && theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).client_reset();
 }
 
 // Two SYNs whose numbers lie so near to each other that the second could carry the data before the first one's bytes.
@@ -124,6 +130,7 @@ constexpr Explanation kExplanations[] = {
     {"a RST before its SYN", reset_before_syn},
     {"contradicting bytes, the first copy was refused", first_copy_refused},
     {"as linux: bytes behind a queued FIN", bytes_behind_queued_fin},
+    {"a RST behind the window of a small buffer", beyond_small_window},
     {"two SYNs within 64 KiB", neighbouring_syns},
     {"the same ISN after a RST", same_isn_again},
     {"a RST with an old timestamp in the handshake", old_reset_in_handshake},

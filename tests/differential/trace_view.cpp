@@ -28,15 +28,23 @@ int TraceView::count_flag(int flag) const {
     }));
 }
 
+int TraceView::connection_of(const Connection& theirs) const {
+    int matches[2]{};
+    for (int conn = 0; conn < 2; ++conn)
+        for (std::size_t at = 0; at < theirs.bytes.size(); ++at)
+            for (int content = 0; content < 3; ++content)
+                matches[conn] += theirs.bytes[at] == content_byte(conn, static_cast<int>(at), content);
+    return matches[1] > matches[0] ? 1 : 0;
+}
+
 bool TraceView::acknowledged_beyond(std::size_t wanted, const Connection& theirs) const {
+    const std::uint32_t first = script_.first_byte(connection_of(theirs));
     for (const Packet& packet : packets_) {
         if (packet.from_client || (packet.tcp.flags & kAck) == 0) continue;
-        for (int conn = 0; conn < 2; ++conn) {
-            const auto acked = seq_distance(script_.first_byte(conn), packet.tcp.ack);
-            if (acked > static_cast<int>(wanted) - (wanted > theirs.bytes.size() ? 1 : 0) &&
-                acked <= static_cast<int>(theirs.bytes.size()) + 1)
-                return true;
-        }
+        const auto acked = seq_distance(first, packet.tcp.ack);
+        if (acked > static_cast<int>(std::min(wanted, theirs.bytes.size())) &&
+            acked <= static_cast<int>(theirs.bytes.size()) + 1)
+            return true;
     }
     return false;
 }
@@ -44,9 +52,12 @@ bool TraceView::acknowledged_beyond(std::size_t wanted, const Connection& theirs
 bool TraceView::contradicted(int at) const {
     bool said[2][256]{};
     for (const Packet& packet : packets_) {
-        if (!packet.step || at < packet.step->at || at >= packet.step->at + packet.step->len) continue;
-        const Step& step = *packet.step;
-        said[step.conn & 1][static_cast<unsigned char>(content_byte(step.conn, at, step.content))] = true;
+        if (!packet.from_client) continue;
+        for (int conn = 0; conn < 2; ++conn) {
+            const auto offset = at - seq_distance(script_.first_byte(conn), packet.tcp.seq);
+            if (offset >= 0 && offset < static_cast<int>(packet.tcp.payload.size()))
+                said[conn][std::to_integer<unsigned>(packet.tcp.payload[static_cast<std::size_t>(offset)])] = true;
+        }
     }
     return std::any_of(said, said + 2, [](const bool* of) { return std::count(of, of + 256, true) > 1; });
 }
@@ -68,10 +79,15 @@ bool TraceView::syn_has_data() const {
     });
 }
 
-bool TraceView::foreign_echo() const {
-    return std::any_of(packets_.begin(), packets_.end(), [](const Packet& packet) {
-        return packet.step && packet.step->tsval != kAbsent && packet.step->tsecr == kForeignTsecr;
-    });
+bool TraceView::refusable() const {
+    int latest = kAbsent;
+    for (const Packet& packet : packets_) {
+        if (!packet.step || packet.step->kind != kPacket) continue;
+        const Step& step = *packet.step;
+        if (step.ack != 0 || (step.tsval != kAbsent && (step.tsecr != kLiveTsecr || step.tsval < latest))) return true;
+        if (step.tsval != kAbsent) latest = step.tsval;
+    }
+    return false;
 }
 
 bool TraceView::fin_contradicted() const {

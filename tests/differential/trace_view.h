@@ -21,8 +21,8 @@ public:
     bool contradicted(int at) const;
     bool reset_before_syn() const;
     bool syn_has_data() const;
-    // The client echoed a timestamp that the server never sent.
-    bool foreign_echo() const;
+    // The client sent a timestamp or an ACK number that is not the usual one.
+    bool refusable() const;
     // Bytes behind a FIN, or FINs at two places.
     bool fin_contradicted() const;
     bool neighbouring_syns() const;
@@ -31,6 +31,9 @@ public:
     bool next_connection_early() const;
 
 private:
+    // Whose bytes the application read.
+    int connection_of(const Connection& theirs) const;
+
     struct Packet {
         bool from_client = false;
         const Step* step = nullptr;

@@ -30,6 +30,9 @@ void FlowEngine::process(Flow& flow, const Segment& segment, bool trust_ack) {
         case Judgement::finish:
             flow.client_reset = true;
             return StreamDelivery::drop(flow, Reason::client_reset, segment.payload.size());
+        case Judgement::give_up:
+            StreamDelivery::abandon(flow, judgement.reason);
+            return StreamDelivery::drop(flow, judgement.reason, segment.payload.size());
         case Judgement::reset_behind_gap:
             flow.reset_at = unwrap(segment.seq, flow.next);
             return StreamDelivery::drop(flow, Reason::client_reset, segment.payload.size());
@@ -82,8 +85,11 @@ bool FlowEngine::moves_fin(Flow& flow, const ByteRun& run) {
 void FlowEngine::on_urgent(Flow& flow, const Segment& segment) {
     const std::uint32_t offset = segment.urgent_pointer > 0 ? segment.urgent_pointer - 1u : 0;
     const StreamPos at = unwrap(segment.seq, flow.next) + offset;
+    if (shared_.limits.on_urgent == UrgentPolicy::drop) {
+        if (at >= flow.delivered) StreamDelivery::abandon(flow, Reason::urgent);
+        return;
+    }
     if (at < flow.next || (flow.urgent_at != 0 && at <= flow.urgent_at)) return;
-    if (shared_.limits.on_urgent == UrgentPolicy::drop) return StreamDelivery::abandon(flow, Reason::urgent);
     if (flow.urgent_at == flow.delivered && !flow.held.empty()) {
         flow.held.pop(shared_.pool, 1);
         ++flow.delivered;

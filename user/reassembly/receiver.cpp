@@ -40,11 +40,19 @@ StreamPos end_of(const Flow& flow, const Segment& segment) {
     return unwrap(segment.seq, flow.next) + segment.payload.size() + ((segment.flags & kFin) != 0 ? 1 : 0);
 }
 
-// Refused by the rules, but rules need what the tap may not have: bare ACKs, the moment of the server's last ACK, the
-// fast path. In strict mode the server's ACK has the last word: the segment fills the hole that it would leave.
-Judgement refuse(const Flow& flow, const Segment& segment, Reason reason) {
-    const bool decidable = flow.one_sided || !flow.server_known || end_of(flow, segment) <= flow.next;
-    return {decidable ? Judgement::drop : Judgement::park, reason};
+// Which timestamp counts depends on bare ACKs, which are not cloned, and on when the server sent its ACKs. In strict
+// mode the server has the last word: what it acknowledged and nothing else fills, this segment does.
+Judgement judge_old_timestamp(const Flow& flow, const Segment& segment) {
+    const bool certain = flow.one_sided || !flow.server_known || (segment.flags & kSyn) != 0;
+    if (certain || end_of(flow, segment) <= flow.next) return {Judgement::drop, Reason::paws};
+    return {Judgement::park, Reason::paws};
+}
+
+// No ACK number of this connection. Linux takes such data on its fast path and refuses it elsewhere, and which one it
+// is depends on the application's reading. No client sends this.
+Judgement judge_old_ack(const Flow& flow, const Segment& segment, const ReassemblyLimits& limits) {
+    if (end_of(flow, segment) <= flow.next) return {Judgement::drop, Reason::out_of_window};
+    return {limits.on_conflict == ConflictPolicy::drop ? Judgement::give_up : Judgement::park, Reason::out_of_window};
 }
 
 }  // namespace
@@ -54,7 +62,7 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
     if (flow.client_reset) return {Judgement::drop, Reason::out_of_window};
     if ((segment.flags & (kAck | kRst | kSyn)) == 0 || segment.options.md5)
         return {Judgement::drop, Reason::bad_header};
-    if (!reset && timestamp_is_old(flow, segment, kPawsTolerance)) return syn ? Judgement{Judgement::drop, Reason::paws} : refuse(flow, segment, Reason::paws);
+    if (!reset && timestamp_is_old(flow, segment, kPawsTolerance)) return judge_old_timestamp(flow, segment);
     const StreamPos at = unwrap(segment.seq, flow.next);
     if (reset) return judge_reset(flow, at);
     if (at > std::max(flow.next, flow.acked) + hole_limit(flow, limits))
@@ -62,7 +70,7 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
     if (syn) return {Judgement::drop, Reason::out_of_window};
     if (!flow.one_sided && flow.server_known) {
         if (flow.kind == OpenKind::handshake && seq_before(segment.ack, flow.server_start))
-            return refuse(flow, segment, Reason::out_of_window);
+            return judge_old_ack(flow, segment, limits);
         if (acks_what_was_never_sent(flow, segment)) return {Judgement::park};
     }
     return {};

@@ -423,10 +423,19 @@ TEST_F(Strict, AContradictionIsSeenBehindBytesThatAreGone) {
 TEST_F(Strict, AKeepAliveProbeContradictsNothing) {
     wire.handshake();
     wire.client(0, "abcd");
-    wire.client(3, "Z");
     wire.server(4);
+    wire.client(3, "Z");
     EXPECT_EQ(wire.bytes(), "abcd");
     EXPECT_EQ(wire.observer.dropped(Reason::duplicate), 1u);
+}
+
+TEST_F(Strict, AByteThatWasNotAcknowledgedIsNoKeepAliveProbe) {
+    wire.handshake();
+    wire.client(0, "a");
+    wire.client(0, "Z");
+    wire.server(1);
+    EXPECT_EQ(wire.streams(), 0u);
+    EXPECT_EQ(wire.observer.dropped(Reason::overlap_conflict), 2u);
 }
 
 TEST_F(Strict, EqualRetransmissionOfHeldBytesIsADuplicate) {

@@ -99,7 +99,7 @@ std::string compare(const Script& script, const Trace& trace, const EngineSetup&
     if (!result.fault.empty()) return setup_name(setup) + ": " + result.fault;
     Alignment alignment(script, trace, setup, result);
     if (!alignment.align()) return setup_name(setup) + ":" + alignment.text();
-    for (const char* const name : alignment.names()) ++explained[name];
+    for (const char* const name : alignment.names()) ++explained[(setup.as_linux ? "as linux, " : "drop, ") + std::string(name)];
     return {};
 }
 

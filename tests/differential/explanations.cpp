@@ -9,6 +9,8 @@ namespace umbra::differential {
 
 namespace {
 
+constexpr int kCertainWindow = 20000;  // the kernel's first window, less what small segments cost it
+
 // The application read more than the server acknowledged, because a RST came first: its delayed acknowledgement is
 // never sent. We hand on what was acknowledged.
 bool reset_before_ack(const Difference& difference) {
@@ -75,8 +77,9 @@ bool first_copy_refused(const Difference& difference) {
     if (script.buffer == 0 && !view.refusable()) return false;
     const std::size_t shared = std::min(ours.bytes.size(), theirs.bytes.size());
     for (std::size_t at = 0; at < shared; ++at)
-        if (ours.bytes[at] != theirs.bytes[at]) return view.contradicted(static_cast<int>(at));
-    return ours.bytes.size() > shared && view.fin_contradicted();
+        if (ours.bytes[at] != theirs.bytes[at])
+            return view.contradicted(static_cast<int>(at)) || view.count_flag(kUrg) > 0;
+    return ours.bytes.size() > shared && (view.fin_contradicted() || view.count_flag(kUrg) > 0);
 }
 
 // Linux joins a queued FIN and queued bytes behind it, and then counts the FIN's place as one of those bytes.
@@ -97,6 +100,12 @@ bool neighbouring_syns(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const bool kind = ours.gap_bytes != 0 || ours.bytes.empty() || ours.bytes.ends_with(theirs.bytes);
     return kind && TraceView(script, trace).neighbouring_syns();
+}
+
+// Data on the SYN of a connection whose tuple is in use by one that we think is open: a gap, or nothing.
+bool fast_open_on_used_tuple(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return script.fast_open && theirs.bytes.ends_with(ours.bytes) && TraceView(script, trace).syn_has_data();
 }
 
 // After a RST the client uses the tuple again with the same ISN: nothing tells its packets from retransmissions.
@@ -125,13 +134,14 @@ struct Explanation {
 
 constexpr Explanation kExplanations[] = {
     {"reset before the acknowledgement", reset_before_ack},
-    {"as linux: contradicted bytes", contradicted_bytes},
-    {"as linux: when the urgent pointer counts", urgent_timing},
+    {"contradicted bytes", contradicted_bytes},
+    {"when the urgent pointer counts", urgent_timing},
     {"a RST before its SYN", reset_before_syn},
     {"contradicting bytes, the first copy was refused", first_copy_refused},
-    {"as linux: bytes behind a queued FIN", bytes_behind_queued_fin},
+    {"bytes behind a queued FIN", bytes_behind_queued_fin},
     {"a RST behind the window of a small buffer", beyond_small_window},
     {"two SYNs within 64 KiB", neighbouring_syns},
+    {"Fast Open on a tuple in use", fast_open_on_used_tuple},
     {"the same ISN after a RST", same_isn_again},
     {"a RST with an old timestamp in the handshake", old_reset_in_handshake},
     {"packets of the next connection before its SYN", next_connection_early},
@@ -146,6 +156,19 @@ const char* explain(const Difference& difference) {
     return nullptr;
 }
 
-bool one_sided_decides(const Script&, const Trace&) { return false; }
+// What the client's packets alone cannot tell.
+bool one_sided_decides(const Script& script, const Trace& trace) {
+    if (script.buffer != 0) return false;         // what has room
+    if (trace.connections.empty()) return false;  // whether the server accepts
+    const TraceView view(script, trace);
+    if (view.server_reset()) return false;        // the server's own end of it
+    if (view.different_syns()) return false;      // which of them it answers
+    if (view.syn_has_data()) return false;        // whether Fast Open is on, and counts
+    if (view.count_flag(kUrg) > 0) return false;  // when the application reads
+    if (view.fin_contradicted() || view.contradicts()) return false;
+    if (view.ahead() > kCertainWindow) return false;  // where the window ends
+    return !view.refusable() && !view.bare_timestamps() && !view.bare_reset() && !view.neighbouring_syns() &&
+           !view.next_connection_early() && !view.same_isn_after_reset() && !view.reset_before_syn();
+}
 
 }  // namespace umbra::differential

@@ -108,6 +108,13 @@ void send_stream(Client& client, int total) {
         for (int at = 0; at < total; at += 1400) client.add(client.packet(at, std::min(1400, total - at)));
 }
 
+// The server sends the ACK that it might delay.
+void acknowledge(Client& client) {
+    Step step;
+    step.kind = kAckNow;
+    client.add(step);
+}
+
 void finish(Client& client, int total) {
     Dice& dice = client.dice;
     const int how = dice.between(1, 100);
@@ -115,6 +122,7 @@ void finish(Client& client, int total) {
         const int back = std::min(total, dice.chance(40) ? dice.between(0, 20) : 0);
         client.add(client.packet(total - back, back, kFin | kAck));
     } else if (how <= 45) {
+        if (dice.chance(75)) acknowledge(client);
         client.add(client.packet(total, 0, dice.chance(50) ? kRst : kRst | kAck));
     }
 }
@@ -123,6 +131,7 @@ void second_connection(Client& client) {
     ++client.conn;
     client.clock += 10;
     const bool before_over = client.dice.chance(20);
+    if (client.dice.chance(80)) acknowledge(client);
     if (!before_over) client.add([&] {
         Step reset = client.packet(0, 0, kRst);
         reset.conn = client.conn - 1;
@@ -153,7 +162,7 @@ Script random_script(std::uint64_t seed) {
     script.isn_step = dice.one_of<int>({100000, -100000, 70000, 200000, 300000, 1 << 30, dice.between(1, 60000)});
     Client client{dice, script};
     client.timestamps = dice.chance(55);
-    client.contradicts = dice.chance(15);
+    client.contradicts = dice.chance(8);
     handshake(client);
     const int total = total_of(dice, script);
     send_stream(client, total);

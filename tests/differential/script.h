@@ -14,7 +14,7 @@ namespace umbra::differential {
 
 inline constexpr int kAbsent = std::numeric_limits<int>::min();
 
-enum StepKind : int { kPacket, kRead, kWrite, kShutdown };
+enum StepKind : int { kPacket, kRead, kWrite, kShutdown, kAckNow };
 enum TsecrKind : int { kLiveTsecr, kZeroTsecr, kForeignTsecr };
 enum BadOption : int { kNoBadOption, kZeroLength, kPastEnd, kUnknownKind, kMd5Option, kOnlyEnd, kBadOptions };
 enum IpExtra : int { kPlainIp, kIpNop, kIpRecordRoute, kIpSourceRoute, kIpExtras };  // IPv6: extension headers

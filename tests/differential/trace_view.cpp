@@ -114,6 +114,16 @@ bool TraceView::neighbouring_syns() const {
     return false;
 }
 
+bool TraceView::different_syns() const {
+    const Packet* first = nullptr;
+    for (const Packet& packet : packets_) {
+        if (!packet.from_client || (packet.tcp.flags & kSyn) == 0) continue;
+        if (first && first->tcp.seq != packet.tcp.seq) return true;
+        first = &packet;
+    }
+    return false;
+}
+
 bool TraceView::old_reset() const {
     return std::any_of(packets_.begin(), packets_.end(), [this](const Packet& packet) {
         const auto& first = packets_.front().tcp.options.tsval;
@@ -144,6 +154,43 @@ bool TraceView::next_connection_early() const {
         if (!packet.step) continue;
         if (packet.step->conn == 1) begun = true;
         if (packet.step->conn == 0 && begun) return true;
+    }
+    return false;
+}
+
+bool TraceView::contradicts() const {
+    return std::any_of(packets_.begin(), packets_.end(), [](const Packet& packet) {
+        if (!packet.step) return false;
+        for (std::size_t i = 0; i < packet.tcp.payload.size(); ++i)
+            if (std::to_integer<char>(packet.tcp.payload[i]) !=
+                content_byte(packet.step->conn, packet.step->at + static_cast<int>(i), 0))
+                return true;
+        return false;
+    });
+}
+
+int TraceView::ahead() const {
+    int farthest = 0;
+    for (const Packet& packet : packets_)
+        if (packet.step) farthest = std::max(farthest, packet.step->at + packet.step->len);
+    return farthest;
+}
+
+bool TraceView::bare_timestamps() const {
+    return std::any_of(packets_.begin(), packets_.end(), [this](const Packet& bare) {
+        if (!bare.from_client || !bare.tcp.payload.empty() || (bare.tcp.flags & (kSyn | kFin | kRst)) != 0) return false;
+        return bare.tcp.options.tsval && std::any_of(packets_.begin(), packets_.end(), [&bare](const Packet& packet) {
+                   return &packet > &bare && packet.from_client && packet.tcp.options.tsval &&
+                          seq_before(*packet.tcp.options.tsval, *bare.tcp.options.tsval);
+               });
+    });
+}
+
+bool TraceView::bare_reset() const {
+    for (const Packet& packet : packets_) {
+        if (!packet.from_client || (packet.tcp.flags & kSyn) != 0) continue;
+        if ((packet.tcp.flags & kRst) != 0) return true;
+        if (!packet.tcp.payload.empty()) return false;
     }
     return false;
 }

@@ -187,6 +187,7 @@ void TunOracle::step(Run& run, const Step& step, int index) {
         accept_all(run);
         if (run.accepted.empty()) return;
         const int fd = run.accepted.back().fd.get();
+        if (step.kind == kAckNow) set_option(fd, IPPROTO_TCP, TCP_QUICKACK, 1);
         if (step.kind == kShutdown) shutdown(fd, SHUT_WR);
         const std::string answer(static_cast<std::size_t>(std::max(step.len, 1)), 'R');
         if (step.kind == kWrite) send(fd, answer.data(), answer.size(), MSG_NOSIGNAL);

@@ -25,6 +25,8 @@ public:
     // The payload has been counted as seen.
     void on_segment(Flow& flow, const Segment& segment);
     void on_server(Flow& flow, const ServerHeader& header);
+    // The server took data with the SYN, and they are gone.
+    void lacks_syn_data(Flow& flow, std::uint32_t bytes);
     // The flow has become live: judges what was parked.
     void on_adopted(Flow& flow, TimeNs now);
     // All client packets cloned before server header number `epoch` were handed in.

@@ -24,6 +24,11 @@ void FlowEngine::on_adopted(Flow& flow, TimeNs now) {
     conclude(flow);
 }
 
+void FlowEngine::lacks_syn_data(Flow& flow, std::uint32_t bytes) {
+    flow.start = flow.next = flow.delivered = flow.start - bytes;
+    register_gap(flow);
+}
+
 // A hole below the ACK: lost in capture, unless the packets are still to be read.
 void FlowEngine::register_gap(Flow& flow) {
     if (!flow.has_gap() || flow.gap_to != 0 || flow.fin_at != 0 || flow.one_sided) return;

@@ -49,6 +49,10 @@ test-integration: $(BUILD)/umbra ## real servers and clients in namespaces (root
 fuzz: ## search for inputs that break the parsers, SECONDS=600 per target (clang)
 	scripts/fuzz $(BUILD) $(SECONDS)
 
+test-long: $(DIFFERENTIAL_TESTS) ## 1,000,000 random scripts, engine against kernel (root)
+	UMBRA_SUITE_LIMIT=7200 UMBRA_DIFFERENTIAL_SCRIPTS=$${UMBRA_DIFFERENTIAL_SCRIPTS:-1000000} \
+		scripts/run-tests $(BUILD) differential
+
 test-fresh: ## make demo and make test in a debootstrapped Debian 12 (root)
 	scripts/test-fresh
 

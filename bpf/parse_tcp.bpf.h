@@ -11,6 +11,7 @@
 #define TCP_FIN 0x01
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
+#define TCP_URG 0x20
 #define TCP_ACK 0x10
 
 struct umbra_tcp {

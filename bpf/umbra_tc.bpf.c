@@ -34,7 +34,7 @@ static __always_inline void umbra_to_server(struct __sk_buff *skb, const struct 
 
 	if (!counters)
 		return;
-	if (reason < 0 && !bytes && !(packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST))) {
+	if (reason < 0 && !bytes && !(packet->tcp_flags & (TCP_SYN | TCP_FIN | TCP_RST | TCP_URG))) {
 		umbra_count(&counters->bare_acks, 0);
 		return;
 	}

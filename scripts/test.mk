@@ -1,9 +1,10 @@
-# Test and benchmark programs: one per folder below tests/unit, tests/abi and tests/bpf.
+# Test and benchmark programs: one per folder below tests/unit, tests/abi, tests/bpf and tests/differential.
 UNIT_FOLDERS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/*.cpp)))))
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/unit_%,$(UNIT_FOLDERS)) $(if $(wildcard tests/abi/*.cpp),$(BUILD)/tests/abi)
 BPF_TESTS := $(if $(wildcard tests/bpf/*.cpp),$(BUILD)/tests/bpf)
 BENCH_BINARIES := $(patsubst tests/bench/%.cpp,$(BUILD)/tests/bench_%,$(wildcard tests/bench/*.cpp))
-TEST_BINARIES := $(UNIT_TESTS) $(BPF_TESTS)
+DIFFERENTIAL_TESTS := $(BUILD)/tests/differential
+TEST_BINARIES := $(UNIT_TESTS) $(BPF_TESTS) $(DIFFERENTIAL_TESTS)
 
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 $(BUILD)/obj/tests/%.o: CXXFLAGS += -Wno-conversion
@@ -46,3 +47,11 @@ $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/%.o $(LIBS)
 	$(say) LINK $@
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CXXFLAGS) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
+
+# The reassembly engine against the running kernel.
+DIFFERENTIAL_LIBS := $(foreach f,base net capture flow reassembly,$(call lib,$(f)))
+$(DIFFERENTIAL_TESTS): $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/differential/*.cpp)) $(DIFFERENTIAL_LIBS)
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CXXFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
+		-lgtest_main -lgtest -lgmock $(LDLIBS)

@@ -17,7 +17,7 @@ struct PacketCase {
     std::size_t bare_clones = 0;
 };
 
-constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16;
+constexpr std::uint8_t kFin = 1, kSyn = 2, kRst = 4, kAck = 16, kUrg = 32;
 const char kOne[] = "0:seen=1/5 0:cloned=1/5";
 const RunContext kEgress{"umbra_egress"};
 const RunContext kBareIn{"umbra_in_ip"}, kBareOut{"umbra_out_ip"};
@@ -62,6 +62,7 @@ const std::vector<PacketCase>& table() {
         {"syn", flags(kSyn), "0:seen=1/0 0:cloned=1/0", {}, 1},
         {"fin", flags(kFin | kAck), "0:seen=1/0 0:cloned=1/0", {}, 1},
         {"rst", flags(kRst), "0:seen=1/0 0:cloned=1/0", {}, 1},
+        {"urgent_without_payload", flags(kUrg | kAck), "0:seen=1/0 0:cloned=1/0", {}, 1},
         {"bare_ack", flags(kAck), "0:bare_acks=1/0"},
         {"no_flags_no_payload", flags(0), "0:bare_acks=1/0"},
         {"tcp_options", with([](P& p) { p.tcp_options.assign(40, 1); }), kOne, {}, 1},

@@ -24,10 +24,17 @@ void FlowEngine::process(Flow& flow, const Segment& segment, bool trust_ack) {
     const Judgement judgement = judge(flow, segment, shared_.limits);
     switch (judgement.kind) {
         case Judgement::drop:
+            if ((segment.flags & (kSyn | kAck | kRst)) == kSyn) flow.refused_syn = segment.seq + 1;
             return StreamDelivery::drop(flow, judgement.reason, segment.payload.size());
         case Judgement::reset:
         case Judgement::finish:
             flow.client_reset = true;
+            return StreamDelivery::drop(flow, Reason::client_reset, segment.payload.size());
+        case Judgement::give_up:
+            StreamDelivery::abandon(flow, judgement.reason);
+            return StreamDelivery::drop(flow, judgement.reason, segment.payload.size());
+        case Judgement::reset_behind_gap:
+            flow.reset_at = unwrap(segment.seq, flow.next);
             return StreamDelivery::drop(flow, Reason::client_reset, segment.payload.size());
         case Judgement::park:
             if (!trust_ack) return park(flow, segment);
@@ -57,15 +64,32 @@ void FlowEngine::receive(Flow& flow, const Segment& segment) {
     update_timestamp(flow, segment);
     if ((segment.flags & kUrg) != 0) on_urgent(flow, segment);
     if (flow.ending) return StreamDelivery::drop(flow, flow.ending->reason, segment.payload.size());
-    take(flow, {unwrap(segment.seq, flow.next), segment.payload, (segment.flags & kFin) != 0}, segment.time);
+    const ByteRun run{unwrap(segment.seq, flow.next), segment.payload, (segment.flags & kFin) != 0};
+    if (moves_fin(flow, run)) return StreamDelivery::drop(flow, flow.ending->reason, segment.payload.size());
+    take(flow, run, segment.time);
+}
+
+// A stream has one end: bytes behind a FIN, or a FIN elsewhere, contradict it. Which of the two counts depends on
+// what the server refused for reasons that do not show here.
+bool FlowEngine::moves_fin(Flow& flow, const ByteRun& run) {
+    if (run.bytes_end() < flow.start) return false;  // of the connection before this one
+    if (run.fin && flow.fin_claim == 0) flow.fin_claim = run.bytes_end();
+    flow.highest = std::max(flow.highest, run.bytes_end());
+    const bool moved = flow.fin_claim != 0 && (flow.highest > flow.fin_claim || (run.fin && run.bytes_end() != flow.fin_claim));
+    if (moved && shared_.limits.on_conflict == ConflictPolicy::drop)
+        StreamDelivery::abandon(flow, Reason::overlap_conflict);
+    return flow.ending.has_value();
 }
 
 // As tcp_check_urg() does: the pointer counts if it points at a byte that is still to come.
 void FlowEngine::on_urgent(Flow& flow, const Segment& segment) {
     const std::uint32_t offset = segment.urgent_pointer > 0 ? segment.urgent_pointer - 1u : 0;
     const StreamPos at = unwrap(segment.seq, flow.next) + offset;
+    if (shared_.limits.on_urgent == UrgentPolicy::drop) {
+        if (at >= flow.delivered) StreamDelivery::abandon(flow, Reason::urgent);
+        return;
+    }
     if (at < flow.next || (flow.urgent_at != 0 && at <= flow.urgent_at)) return;
-    if (shared_.limits.on_urgent == UrgentPolicy::drop) return StreamDelivery::abandon(flow, Reason::urgent);
     if (flow.urgent_at == flow.delivered && !flow.held.empty()) {
         flow.held.pop(shared_.pool, 1);
         ++flow.delivered;
@@ -86,13 +110,13 @@ void FlowEngine::take(Flow& flow, const ByteRun& run, TimeNs now) {
     take_in_order(flow, run.tail_from(flow.next), now);
 }
 
-// Counts the bytes of `run` before flow.next. A byte of a keep-alive probe is garbage by design.
+// Counts the bytes of `run` before flow.next. A keep-alive probe, whose byte is garbage by design, repeats a byte that
+// was acknowledged, so it is not held any more.
 void FlowEngine::drop_old(Flow& flow, const ByteRun& run) {
     const std::size_t old = std::min<std::size_t>(run.bytes.size(), flow.next - run.start);
     const std::size_t before = run.start < flow.start ? std::min<std::size_t>(old, flow.start - run.start) : 0;
     const ByteRun compared{run.start, run.bytes.first(old), false};
-    const bool probe = run.bytes.size() == 1 && run.start + 1 == flow.next;
-    const bool contradiction = !probe && flow.held.contradicts(compared);
+    const bool contradiction = flow.held.contradicts(compared);
     const bool joined = flow.kind == OpenKind::midstream;
     StreamDelivery::drop(flow, joined ? Reason::midstream : Reason::duplicate, before);
     StreamDelivery::drop(flow, contradiction ? Reason::overlap_conflict : Reason::duplicate, old - before);
@@ -115,6 +139,7 @@ void FlowEngine::drop_displaced(Flow& flow, const OverlapResult& result) {
 
 void FlowEngine::take_in_order(Flow& flow, const ByteRun& run, TimeNs now) {
     drop_displaced(flow, flow.queue.supersede(shared_.pool, run));
+    flow.sacks.advance(run.end());
     if (flow.ending) return StreamDelivery::drop(flow, flow.ending->reason, run.bytes.size());
     store_or_emit(flow, run.bytes, now);
     if (flow.ending) return;
@@ -150,8 +175,14 @@ void FlowEngine::enqueue(Flow& flow, const ByteRun& run, TimeNs now) {
     const OverlapResult result = flow.queue.insert(shared_.pool, run);
     drop_displaced(flow, result);
     if (result.exhausted) StreamDelivery::abandon(flow, Reason::memory);
-    if (flow.queue.count() != before || result.displaced < run.bytes.size()) flow.sacks.add(run.start, run.end());
+    const bool queued = flow.queue.count() != before || result.displaced < run.bytes.size();
+    if (queued && in_window(flow, run)) flow.sacks.add(run.start, run.end());
     over_segment_limits(flow);
+}
+
+// As far as is known; what the server refuses for its window it does not report to the client either.
+bool FlowEngine::in_window(const Flow& flow, const ByteRun& run) {
+    return !flow.window_known || run.end() <= flow.acked + (StreamPos{flow.window} << flow.window_scale);
 }
 
 bool FlowEngine::over_segment_limits(Flow& flow) {

@@ -25,6 +25,8 @@ public:
     // The payload has been counted as seen.
     void on_segment(Flow& flow, const Segment& segment);
     void on_server(Flow& flow, const ServerHeader& header);
+    // The server took data with the SYN, and they are gone.
+    void lacks_syn_data(Flow& flow, std::uint32_t bytes);
     // The flow has become live: judges what was parked.
     void on_adopted(Flow& flow, TimeNs now);
     // All client packets cloned before server header number `epoch` were handed in.
@@ -41,6 +43,7 @@ private:
     void process(Flow& flow, const Segment& segment, bool trust_ack);
     void receive(Flow& flow, const Segment& segment);
     bool rewinds_to_syn(Flow& flow, const Segment& segment);
+    bool moves_fin(Flow& flow, const ByteRun& run);
     void take(Flow& flow, const ByteRun& run, TimeNs now);
     void take_in_order(Flow& flow, const ByteRun& run, TimeNs now);
     void store_or_emit(Flow& flow, Bytes bytes, TimeNs now);
@@ -56,6 +59,7 @@ private:
     void declare_gap(Flow& flow, StreamPos to, TimeNs now);
     void conclude(Flow& flow);
     bool ensure_room(Flow& flow, std::size_t bytes, TimeNs now);
+    static bool in_window(const Flow& flow, const ByteRun& run);
     bool over_segment_limits(Flow& flow);
     void replay(Flow& flow, const ParkedSegment& parked, bool trust_ack);
 

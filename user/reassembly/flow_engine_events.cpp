@@ -24,6 +24,11 @@ void FlowEngine::on_adopted(Flow& flow, TimeNs now) {
     conclude(flow);
 }
 
+void FlowEngine::lacks_syn_data(Flow& flow, std::uint32_t bytes) {
+    flow.start = flow.next = flow.delivered = flow.start - bytes;
+    register_gap(flow);
+}
+
 // A hole below the ACK: lost in capture, unless the packets are still to be read.
 void FlowEngine::register_gap(Flow& flow) {
     if (!flow.has_gap() || flow.gap_to != 0 || flow.fin_at != 0 || flow.one_sided) return;
@@ -48,6 +53,7 @@ void FlowEngine::declare_gap(Flow& flow, StreamPos to, TimeNs now) {
         const StreamPos hole_end = flow.queue.empty() ? to : std::min(to, flow.queue.first_start());
         delivery_.release(flow, now);
         if (!flow.ending && hole_end > flow.next) delivery_.gap(flow, hole_end, now);
+        if (flow.next == flow.reset_at) flow.client_reset = true;
         if (!flow.ending) drain_queue(flow, now);
     }
     delivery_.release(flow, now);

@@ -67,7 +67,7 @@ void Reassembler::on_live(std::uint32_t id, const Segment& segment) {
 void Reassembler::on_orphan(std::uint32_t id, const Segment& segment) {
     Flow& flow = flows_[id];
     if (shared_.mode == Mode::one_sided && !flow.parked.empty()) return on_syn_data_orphan(id, segment);
-    const bool useful = (segment.flags & kRst) == 0 && (!segment.payload.empty() || (segment.flags & kFin) != 0);
+    const bool useful = (segment.flags & kRst) == 0 && (!segment.payload.empty() || (segment.flags & (kFin | kUrg)) != 0);
     if (!useful || flow.parked.bytes() + segment.payload.size() > shared_.limits.orphan_bytes)
         return drop(*flow.row, Reason::no_handshake, segment);
     engine_.park(flow, segment);
@@ -103,7 +103,7 @@ void Reassembler::on_embryo(Embryo& embryo, const Segment& segment, umbra_ledger
     const bool syn = is_plain_syn(segment);
     const auto ahead = seq_distance(segment.seq + 1, embryo.next);
     const bool syn_data_taken = syn && embryo.server_seen && ahead > 0 && ahead <= kLargestSynData;
-    const bool carries = !segment.payload.empty() || (segment.flags & kFin) != 0;
+    const bool carries = !segment.payload.empty() || (segment.flags & (kFin | kUrg)) != 0;
     const bool opens = syn_data_taken || (!syn && (segment.flags & kAck) != 0 && carries);
     if (opens && (segment.flags & kRst) == 0) {
         const auto id = hatch(embryo, row, segment.time);
@@ -111,7 +111,8 @@ void Reassembler::on_embryo(Embryo& embryo, const Segment& segment, umbra_ledger
     }
     if (!segment.payload.empty()) ledger_seen(row, &umbra_units::bytes, segment.payload.size());
     if (opens && (segment.flags & kRst) == 0) return drop(row, Reason::flow_table, segment);
-    if ((segment.flags & kRst) != 0 && segment.seq == embryo.next) {
+    const bool old = embryo.timestamps && segment.options.tsval && seq_before(*segment.options.tsval, embryo.ts_recent);
+    if ((segment.flags & kRst) != 0 && segment.seq == embryo.next && !old) {
         drop(row, Reason::client_reset, segment);
         return embryos_.erase(embryo);
     }

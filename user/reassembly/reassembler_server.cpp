@@ -7,6 +7,7 @@ namespace {
 
 constexpr std::uint32_t kTouchedMask = (1u << kTouchedBits) - 1;
 constexpr std::int32_t kLargestAckJump = 1 << 30;
+constexpr std::int32_t kLargestSynData = 64 << 10;
 
 std::uint32_t end_of(const ServerHeader& header) {
     const unsigned flags = ((header.flags & kFin) != 0 ? 1u : 0u) + ((header.flags & kSyn) != 0 ? 1u : 0u);
@@ -108,10 +109,17 @@ void Reassembler::on_syn_ack_for_flow(std::uint32_t id, const ServerHeader& head
         return;
     }
     umbra_ledger_row& row = *flow.row;
+    // Its SYN was read already: nothing of the older one comes any more, and data that came with it are gone.
+    const auto syn_data = seq_distance(flow.refused_syn, header.ack);
+    const bool syn_read = flow.refused_syn != 0 && syn_data >= 0 && syn_data <= kLargestSynData;
     if (flow.older != kNoId) retire_older(id, header.time);
     const auto newer = hatch(embryo, row, header.time);
     if (newer == kNoId) return;
     flows_[newer].older_epoch = shared_.epoch;
+    if (syn_read) {
+        retire_older(newer, header.time);
+        engine_.lacks_syn_data(flows_[newer], static_cast<std::uint32_t>(syn_data));
+    }
     settle(newer, header.time);
 }
 
@@ -129,6 +137,10 @@ void Reassembler::refuse_multipath(const ServerHeader& header, umbra_ledger_row&
 
 // An ACK beyond what is known of the client: it has sent data, which are read later or were lost.
 void Reassembler::on_server_embryo(Embryo& embryo, const ServerHeader& header, umbra_ledger_row& row) {
+    const bool reset = (header.flags & kRst) != 0;
+    const bool known = header.seq == embryo.server_next || header.seq == embryo.server_start;
+    // The answer to something else on the same tuple, a SYN with another number for one.
+    if (reset && embryo.server_seen && !known) return;
     const auto ahead = (header.flags & kAck) != 0 ? seq_distance(embryo.next, header.ack) : 0;
     if (ahead > 0 && ahead <= kLargestAckJump) {
         const auto id = hatch(embryo, row, header.time);
@@ -136,11 +148,7 @@ void Reassembler::on_server_embryo(Embryo& embryo, const ServerHeader& header, u
         engine_.on_server(flows_[id], header);
         return settle(id, header.time);
     }
-    if ((header.flags & kRst) != 0) {
-        const bool known = header.seq == embryo.server_next || header.seq == embryo.server_start;
-        if (known || !embryo.server_seen) embryos_.erase(embryo);
-        return;
-    }
+    if (reset) return embryos_.erase(embryo);
     embryo.touched = static_cast<std::uint32_t>(header.time / kSecond) & kTouchedMask;
     embryos_.touch(embryo);
     if (header.payload_len > 0) embryo.answered = 1;

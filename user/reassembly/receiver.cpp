@@ -25,14 +25,34 @@ std::uint64_t hole_limit(const Flow& flow, const ReassemblyLimits& limits) {
 }
 
 Judgement judge_reset(const Flow& flow, StreamPos at) {
-    const bool exact = at == flow.next || (flow.acked > flow.next && at == flow.acked);
-    if (exact) return {flow.half_closed ? Judgement::finish : Judgement::reset, Reason::client_reset};
+    if (at == flow.next) return {flow.half_closed ? Judgement::finish : Judgement::reset, Reason::client_reset};
     if (flow.fin_at == 0 && flow.sack && flow.sacks.right_edge() == at) return {Judgement::reset, Reason::client_reset};
+    // The server had all before the RST, or has got it since: known when that was read, or is known to be lost.
+    if (flow.acked > flow.next && at == flow.acked) return {Judgement::reset_behind_gap, Reason::client_reset};
     return {Judgement::drop, Reason::out_of_window};
 }
 
 bool acks_what_was_never_sent(const Flow& flow, const Segment& segment) {
     return seq_after(segment.ack, flow.server_next);
+}
+
+StreamPos end_of(const Flow& flow, const Segment& segment) {
+    return unwrap(segment.seq, flow.next) + segment.payload.size() + ((segment.flags & kFin) != 0 ? 1 : 0);
+}
+
+// Which timestamp counts depends on bare ACKs, which are not cloned, and on when the server sent its ACKs. In strict
+// mode the server has the last word: what it acknowledged and nothing else fills, this segment does.
+Judgement judge_old_timestamp(const Flow& flow, const Segment& segment) {
+    const bool certain = flow.one_sided || !flow.server_known || (segment.flags & kSyn) != 0;
+    if (certain || end_of(flow, segment) <= flow.next) return {Judgement::drop, Reason::paws};
+    return {Judgement::park, Reason::paws};
+}
+
+// No ACK number of this connection. Linux takes such data on its fast path and refuses it elsewhere, and which one it
+// is depends on the application's reading. No client sends this.
+Judgement judge_old_ack(const Flow& flow, const Segment& segment, const ReassemblyLimits& limits) {
+    if (end_of(flow, segment) <= flow.next) return {Judgement::drop, Reason::out_of_window};
+    return {limits.on_conflict == ConflictPolicy::drop ? Judgement::give_up : Judgement::park, Reason::out_of_window};
 }
 
 }  // namespace
@@ -42,7 +62,7 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
     if (flow.client_reset) return {Judgement::drop, Reason::out_of_window};
     if ((segment.flags & (kAck | kRst | kSyn)) == 0 || segment.options.md5)
         return {Judgement::drop, Reason::bad_header};
-    if (!reset && timestamp_is_old(flow, segment, kPawsTolerance)) return {Judgement::drop, Reason::paws};
+    if (!reset && timestamp_is_old(flow, segment, kPawsTolerance)) return judge_old_timestamp(flow, segment);
     const StreamPos at = unwrap(segment.seq, flow.next);
     if (reset) return judge_reset(flow, at);
     if (at > std::max(flow.next, flow.acked) + hole_limit(flow, limits))
@@ -50,7 +70,7 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
     if (syn) return {Judgement::drop, Reason::out_of_window};
     if (!flow.one_sided && flow.server_known) {
         if (flow.kind == OpenKind::handshake && seq_before(segment.ack, flow.server_start))
-            return {Judgement::drop, Reason::out_of_window};
+            return judge_old_ack(flow, segment, limits);
         if (acks_what_was_never_sent(flow, segment)) return {Judgement::park};
     }
     return {};
@@ -58,7 +78,7 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
 
 void update_timestamp(Flow& flow, const Segment& segment) {
     if (!flow.timestamps || !segment.options.tsval) return;
-    if (unwrap(segment.seq, flow.next) > last_ack_sent(flow)) return;
+    if (unwrap(segment.seq, flow.next) > last_ack_sent(flow) || end_of(flow, segment) < last_ack_sent(flow)) return;
     if (timestamp_is_old(flow, segment, 0)) return;
     flow.ts_recent = *segment.options.tsval;
     flow.ts_recent_time = segment.time;

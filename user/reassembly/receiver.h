@@ -14,7 +14,9 @@ struct Judgement {
         drop,    // `reason` says why
         reset,   // a RST that ends the connection
         finish,  // a RST after the client's FIN was delivered
-        park,    // depends on a server packet that was not read yet
+        reset_behind_gap,  // a RST that ends the connection if what lies before it was lost
+        give_up,  // nothing tells what the server makes of it: the flow ends
+        park,     // depends on a server packet that was not read yet
     };
     Kind kind = accept;
     Reason reason = Reason::duplicate;

@@ -14,6 +14,7 @@ std::uint32_t end_of(const ServerHeader& header) {
 // A server resets other attempts on the same tuple too: a handshake with a wrong ACK number, for one.
 bool reset_is_of_this_flow(const Flow& flow, const ServerHeader& header) {
     if (!flow.server_known || header.seq == flow.server_next) return true;
+    if (header.seq == 0 && (header.flags & kAck) != 0) return false;  // the answer to a segment without ACK
     const bool not_before = !seq_before(header.seq, flow.server_client_ack);
     if ((header.flags & kAck) != 0) return not_before && unwrap(header.ack, flow.acked) >= flow.acked;
     return not_before && !seq_after(header.seq, flow.server_next);
@@ -43,7 +44,10 @@ void learn_from_server(Flow& flow, const ServerHeader& header, ReassemblyShared&
     if (acks) {
         const StreamPos at = unwrap(header.ack, flow.acked);
         if (at > flow.acked && at - flow.acked <= kLargestAckJump) flow.acked = at;
-        if ((header.flags & kRst) == 0) flow.window = header.window;
+        if ((header.flags & kRst) == 0) {
+            flow.window = header.window;
+            flow.window_known = true;
+        }
         if (header.payload_len > 0) note_payload(flow, header, shared);
     }
     if ((header.flags & kFin) != 0) flow.server_fin = true;

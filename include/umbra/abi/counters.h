@@ -11,14 +11,14 @@ struct umbra_count {
 };
 
 /* Value of umbra_counters (per CPU, key = rule slot). Written by the BPF program only.
- * Client packets that carry payload, SYN, FIN or RST: seen = cloned + the dropped ones but ring_full.
+ * Client packets that carry payload, SYN, FIN, RST or URG: seen = cloned + the dropped ones but ring_full.
  * server: headers seen of server packets; ring_full counts those of them that were lost. */
 #define UMBRA_COUNT_FIELD(name, text) struct umbra_count name;
 struct umbra_rule_counters {
 	struct umbra_count seen;
 	struct umbra_count cloned;
 	struct umbra_count server;
-	struct umbra_count bare_acks; /* client packets without payload, SYN, FIN or RST: nothing to mirror, not cloned */
+	struct umbra_count bare_acks; /* client packets without any of these: nothing to mirror, not cloned */
 	struct {
 		UMBRA_KERNEL_REASONS(UMBRA_COUNT_FIELD)
 	} dropped;

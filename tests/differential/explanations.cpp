@@ -1,0 +1,174 @@
+#include "differential/explanations.h"
+
+#include <algorithm>
+
+#include "differential/trace_view.h"
+#include "net/seq.h"
+
+namespace umbra::differential {
+
+namespace {
+
+constexpr int kCertainWindow = 20000;  // the kernel's first window, less what small segments cost it
+
+// The application read more than the server acknowledged, because a RST came first: its delayed acknowledgement is
+// never sent. We hand on what was acknowledged.
+bool reset_before_ack(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    if (setup.mode != Mode::strict || !theirs.bytes.starts_with(ours.bytes) || ours.gap_bytes != 0) return false;
+    const std::size_t wanted = ours.bytes.size() + (ours.bytes.size() == theirs.bytes.size() ? 1 : 0);
+    return TraceView(script, trace).has_reset() && !TraceView(script, trace).acknowledged_beyond(wanted, theirs);
+}
+
+// Which copy of a byte Linux keeps when queued segments contradict each other depends on how it merged them, and on
+// what it had no room for.
+bool contradicted_bytes(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const TraceView view(script, trace);
+    const bool same_end = ours.bytes.size() == theirs.bytes.size() && ours.end == theirs.end;
+    if (!setup.as_linux || ours.bytes.size() > theirs.bytes.size() || !(same_end || view.has_reset())) return false;
+    for (std::size_t at = 0; at < ours.bytes.size(); ++at)
+        if (ours.bytes[at] != theirs.bytes[at] && !view.contradicted(static_cast<int>(at))) return false;
+    return true;
+}
+
+// Whether a pointer counts, and whether a later one puts the byte of an earlier one back, depends on when the
+// application reads, and on packets that are refused before there is a socket.
+bool urgent_timing(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const int urgents = TraceView(script, trace).count_flag(0x20);
+    if (!setup.as_linux || urgents == 0) return false;
+    if (ours.end != theirs.end && !TraceView(script, trace).has_reset()) return false;
+    const std::string &a = ours.bytes, &b = theirs.bytes;
+    int skipped = 0;
+    std::size_t i = 0, j = 0;
+    while (i < a.size() || j < b.size()) {
+        if (i < a.size() && j < b.size() && a[i] == b[j]) {
+            ++i, ++j;
+        } else if (a.size() - i > b.size() - j) {
+            ++i, ++skipped;
+        } else {
+            ++j, ++skipped;
+        }
+        if (skipped > urgents) return false;
+    }
+    return true;
+}
+
+// A RST with the number of the first byte, sent before the SYN, and read when the SYN-ACK is known already.
+bool reset_before_syn(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return setup.carriers != Carriers::in_step && ours.bytes.empty() && TraceView(script, trace).reset_before_syn();
+}
+
+// The server took data with the SYN and reset the connection before the client's first packet was read.
+bool fast_open_reset_unread(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const TraceView view(script, trace);
+    return setup.carriers != Carriers::in_step && script.fast_open && ours.bytes.empty() && view.syn_has_data() &&
+           view.has_reset();
+}
+
+// The client contradicts itself, and the kernel had refused the first copy for what the tap does not see: no room, or
+// a timestamp or ACK number that was wrong at that moment. We handed the first copy on.
+bool first_copy_refused(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const TraceView view(script, trace);
+    if (script.buffer == 0 && !view.refusable()) return false;
+    const std::size_t shared = std::min(ours.bytes.size(), theirs.bytes.size());
+    for (std::size_t at = 0; at < shared; ++at)
+        if (ours.bytes[at] != theirs.bytes[at])
+            return view.contradicted(static_cast<int>(at)) || view.count_flag(kUrg) > 0;
+    return ours.bytes.size() > shared && (view.fin_contradicted() || view.count_flag(kUrg) > 0);
+}
+
+// Linux joins a queued FIN and queued bytes behind it, and then counts the FIN's place as one of those bytes.
+bool bytes_behind_queued_fin(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const bool prefix = theirs.bytes.starts_with(ours.bytes) || ours.bytes.starts_with(theirs.bytes);
+    return setup.as_linux && prefix && TraceView(script, trace).fin_contradicted();
+}
+
+// A queued segment that lies beyond the window of a small buffer has no SACK block, so a RST at its end is none.
+bool beyond_small_window(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return script.buffer != 0 && theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).client_reset();
+}
+
+// Two SYNs whose numbers lie so near to each other that the second could carry the data before the first one's bytes.
+bool neighbouring_syns(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const bool kind = ours.gap_bytes != 0 || ours.bytes.empty() || ours.bytes.ends_with(theirs.bytes);
+    return kind && TraceView(script, trace).neighbouring_syns();
+}
+
+// Data on the SYN of a connection whose tuple is in use by one that we think is open: a gap, or nothing.
+bool fast_open_on_used_tuple(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return script.fast_open && theirs.bytes.ends_with(ours.bytes) && TraceView(script, trace).syn_has_data();
+}
+
+// After a RST the client uses the tuple again with the same ISN: nothing tells its packets from retransmissions.
+bool same_isn_again(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).same_isn_after_reset();
+}
+
+// A handshake refuses a RST with an old timestamp, a connection does not.
+bool old_reset_in_handshake(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return setup.carriers != Carriers::in_step && ours.bytes.empty() && TraceView(script, trace).old_reset();
+}
+
+// Packets with the numbers of the tuple's next connection while the former one lives.
+bool next_connection_early(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    return setup.carriers != Carriers::in_step && theirs.bytes.starts_with(ours.bytes) &&
+           TraceView(script, trace).next_connection_early();
+}
+
+struct Explanation {
+    const char* name;
+    bool (*applies)(const Difference&);
+};
+
+constexpr Explanation kExplanations[] = {
+    {"reset before the acknowledgement", reset_before_ack},
+    {"contradicted bytes", contradicted_bytes},
+    {"when the urgent pointer counts", urgent_timing},
+    {"a RST before its SYN", reset_before_syn},
+    {"contradicting bytes, the first copy was refused", first_copy_refused},
+    {"bytes behind a queued FIN", bytes_behind_queued_fin},
+    {"a RST behind the window of a small buffer", beyond_small_window},
+    {"two SYNs within 64 KiB", neighbouring_syns},
+    {"Fast Open on a tuple in use", fast_open_on_used_tuple},
+    {"the same ISN after a RST", same_isn_again},
+    {"a RST with an old timestamp in the handshake", old_reset_in_handshake},
+    {"packets of the next connection before its SYN", next_connection_early},
+    {"Fast Open and reset before anything was read", fast_open_reset_unread},
+};
+
+}  // namespace
+
+const char* explain(const Difference& difference) {
+    for (const Explanation& explanation : kExplanations)
+        if (explanation.applies(difference)) return explanation.name;
+    return nullptr;
+}
+
+// What the client's packets alone cannot tell.
+bool one_sided_decides(const Script& script, const Trace& trace) {
+    if (script.buffer != 0) return false;         // what has room
+    if (trace.connections.empty()) return false;  // whether the server accepts
+    const TraceView view(script, trace);
+    if (view.server_reset()) return false;        // the server's own end of it
+    if (view.different_syns()) return false;      // which of them it answers
+    if (view.syn_has_data()) return false;        // whether Fast Open is on, and counts
+    if (view.count_flag(kUrg) > 0) return false;  // when the application reads
+    if (view.fin_contradicted() || view.contradicts()) return false;
+    if (view.ahead() > kCertainWindow) return false;  // where the window ends
+    return !view.refusable() && !view.bare_timestamps() && !view.bare_reset() && !view.neighbouring_syns() &&
+           !view.next_connection_early() && !view.same_isn_after_reset() && !view.reset_before_syn();
+}
+
+}  // namespace umbra::differential

@@ -57,7 +57,9 @@ void FlowEngine::receive(Flow& flow, const Segment& segment) {
     update_timestamp(flow, segment);
     if ((segment.flags & kUrg) != 0) on_urgent(flow, segment);
     if (flow.ending) return StreamDelivery::drop(flow, flow.ending->reason, segment.payload.size());
-    take(flow, {unwrap(segment.seq, flow.next), segment.payload, (segment.flags & kFin) != 0}, segment.time);
+    const ByteRun run{unwrap(segment.seq, flow.next), segment.payload, (segment.flags & kFin) != 0};
+    delivery_.note_client_ack(flow, run, segment.ack, segment.time);
+    take(flow, run, segment.time);
 }
 
 // As tcp_check_urg() does: the pointer counts if it points at a byte that is still to come.

@@ -50,6 +50,7 @@ public:
         record_.script += "[server " + std::string(as_text(prefix)) + "]";
         violated_ |= record_.closed;
     }
+    void answer_unseen(TimeNs) override { record_.script += "[unseen]"; }
     void half_close(TimeNs) override {
         record_.script += "[fin]";
         violated_ |= record_.half_closed || record_.closed;

@@ -104,6 +104,8 @@ private:
                      devices.empty() ? "none" : fmt::format("{}", fmt::join(devices, ",")),
                      runtime_.datapath().uses_tcx() ? "tcx" : "clsact", rows.size(), mirrors, runtime_.remote().size(),
                      options_.one_sided ? "one-sided" : "strict", runtime_.datapath().workers(), options_.socket);
+        if (!options_.inject_loss.empty())
+            spdlog::warn("captured packets are thrown away on purpose inject_loss={}", options_.inject_loss);
         for (const auto& remote : runtime_.remote())
             spdlog::warn("not attached endpoint={} why={}", remote.endpoint.to_string(), remote.why);
     }
@@ -180,6 +182,11 @@ Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std:
     settings.limits = default_limits(options.workers);
     for (const auto& assignment : options.limits)
         if (auto set = set_limit(settings.limits, assignment); !set) return set.error();
+    if (!options.inject_loss.empty()) {
+        const auto loss = parse_injected_loss(options.inject_loss);
+        if (!loss) return loss.error();
+        settings.injected_loss = *loss;
+    }
     settings.queue_length = queue_length;
     settings.one_sided = options.one_sided;
     settings.identity = terminator_identity();

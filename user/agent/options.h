@@ -15,6 +15,7 @@ struct AgentOptions {
     bool one_sided = false;
     unsigned workers = 1;
     std::vector<std::string> limits;  // NAME=VALUE, see terminator/limit_table.h
+    std::string inject_loss;          // PERCENT[,SEED], see capture/loss_injector.h; empty: none
     std::string socket;
     std::string log_level = "info";
 };

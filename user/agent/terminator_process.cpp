@@ -39,6 +39,7 @@ TerminatorOptions inherit(const loader::Datapath& datapath, const TerminatorSett
     options.channel = UniqueFd(channel);
     options.queue_length = settings.queue_length;
     options.one_sided = settings.one_sided;
+    options.injected_loss = settings.injected_loss;
     options.reassembly = settings.limits.reassembly;
     options.replay = settings.limits.replay;
     return options;

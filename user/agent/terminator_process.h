@@ -12,6 +12,7 @@
 #include "agent/privileges.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "capture/loss_injector.h"
 #include "loader/datapath.h"
 #include "terminator/limit_table.h"
 #include "terminator/plan_message.h"
@@ -22,6 +23,7 @@ namespace umbra::agent {
 struct TerminatorSettings {
     std::uint32_t queue_length = 8192;
     bool one_sided = false;
+    InjectedLoss injected_loss;
     TerminatorLimits limits;
     Identity identity;
 };

@@ -67,6 +67,10 @@ void setup_run(CLI::App& app, Action& action) {
         ->type_name("NAME=VALUE")
         ->expected(1)
         ->take_all();
+    verb->add_option("--inject-loss", options->agent.inject_loss,
+                     "a test: throws this share of the captured client packets away, to show what the mirror then gets")
+        ->type_name("PERCENT[,SEED]")
+        ->group("");  // not for the help: see user/capture/README.md
     add_socket(*verb, options->agent.socket);
     verb->add_option("--log-level", options->agent.log_level, "lowest level that is logged to standard error")
         ->check(CLI::IsMember({"debug", "info", "warn", "error"}))

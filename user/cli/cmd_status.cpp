@@ -22,6 +22,28 @@ std::string section(const std::string& title, const Table& table) {
     return table.empty() ? "" : "\n" + title + "\n" + table.text(2);
 }
 
+std::int64_t of_all_workers(const Json& status, const char* counter) {
+    std::int64_t sum = 0;
+    for (const Json& row : part(status, "workers")) sum += number(row, counter);
+    return sum;
+}
+
+// Somebody asked for it, but whoever reads this may not be the same person.
+std::string fault_text(const Json& status) {
+    const std::string loss = field(status, "injected_loss");
+    if (loss.empty()) return "";
+    return fmt::format("INJECTED LOSS {} %: {} captured packets were thrown away on purpose (--inject-loss)\n",
+                       loss.substr(0, loss.find(',')), with_thousands(of_all_workers(status, "injected_losses")));
+}
+
+std::string mode_text(const Json& status) {
+    return fmt::format(
+        "one-sided flows: {} now, {} fell back because the server's side was invisible; "
+        "broken by lost clones: {} flows, {} gaps\n",
+        with_thousands(of_all_workers(status, "one_sided")), with_thousands(of_all_workers(status, "one_sided_flows")),
+        with_thousands(of_all_workers(status, "broken_flows")), with_thousands(of_all_workers(status, "gaps")));
+}
+
 std::string summary(const Json& status) {
     const bool running = field(status, "terminator") == "running";
     std::string text = fmt::format("umbra {}, pid {}, {} mode, {} worker{}, generation {}\n", field(status, "version"),
@@ -29,6 +51,8 @@ std::string summary(const Json& status) {
                                    number(status, "workers_count") == 1 ? "" : "s", field(status, "generation"));
     text += fmt::format("kernel {}, attached by {}, capture devices {} and {}\n", field(status, "kernel"),
                         field(status, "hook"), field(status, "capture_device"), field(status, "capture_device_ip"));
+    text += fault_text(status);
+    text += mode_text(status);
     if (!running) text += "the terminator is being restarted: nothing is mirrored\n";
     if (number(status, "restarts") > 0) text += "restarts of the terminator: " + field(status, "restarts") + "\n";
     return text;

@@ -1,5 +1,7 @@
 #include "protocol/flow_protocol.h"
 
+#include <algorithm>
+
 #include "protocol/detect.h"
 
 namespace umbra {
@@ -45,8 +47,7 @@ void FlowProtocol::data(Bytes bytes, TimeNs now) {
         case Mode::raw:
             return sink_.raw_bytes(bytes, now);
         case Mode::skipping:
-            proof_.skipped_data();
-            return drop(skip_reason_, bytes.size());
+            return skip_data(bytes, now);
         case Mode::abandoned:
             return drop(skip_reason_, bytes.size());
     }
@@ -95,6 +96,26 @@ void FlowProtocol::http_data(Bytes bytes, TimeNs now) {
     drop(skip_reason_, rest.size());
 }
 
+void FlowProtocol::skip_data(Bytes bytes, TimeNs now) {
+    if (!body_left_) {
+        proof_.skipped_data();
+        return drop(skip_reason_, bytes.size());
+    }
+    const std::size_t of_body = std::min<std::uint64_t>(*body_left_, bytes.size());
+    drop(skip_reason_, of_body);
+    skip_body(*body_left_ - of_body);
+    if (of_body < bytes.size()) http_data(bytes.subspan(of_body), now);
+}
+
+// The rest of a broken request: where it ends its head has said.
+void FlowProtocol::skip_body(std::uint64_t left) {
+    body_left_ = left;
+    if (left > 0) return;
+    body_left_.reset();
+    bump(context_.worker.flows_joined);
+    mode_ = Mode::http;
+}
+
 void FlowProtocol::join_data(Bytes bytes, TimeNs now) {
     const Bytes rest = bytes.subspan(splitter_.feed(bytes, now));
     if (splitter_.heads() > 0) {
@@ -135,24 +156,34 @@ void FlowProtocol::begin_raw(Bytes first, TimeNs now) {
     if (half_closed_) sink_.raw_half_close(now);
 }
 
-void FlowProtocol::gap(std::uint32_t, TimeNs now) {
+void FlowProtocol::gap(std::uint32_t length, TimeNs now) {
+    bump(context_.worker.gaps);
+    if (!broken_) bump(context_.worker.broken_flows);
+    broken_ = true;
     if (splitter_.state() == Http1Splitter::State::closed) return abandon(Reason::gap, now);
     switch (mode_) {
         case Mode::raw:
             return abandon(Reason::gap, now);
         case Mode::abandoned:
             return;
-        case Mode::skipping:
-            return proof_.reset();
         default:
-            return skip(mode_ == Mode::joining ? skip_reason_ : Reason::gap, now);
+            break;
     }
+    const auto left = mode_ == Mode::skipping ? body_left_ : splitter_.next_request_in();
+    if (mode_ == Mode::skipping) {
+        proof_.reset();
+        body_left_.reset();
+    } else {
+        skip(mode_ == Mode::joining ? skip_reason_ : Reason::gap, now);
+    }
+    if (left && *left >= length) skip_body(*left - length);
 }
 
 void FlowProtocol::server_payload(Bytes prefix, TimeNs now) {
     const std::string_view text = as_text(prefix);
     if (mode_ == Mode::joining && splitter_.holds_bytes() && begins_final_response(text)) skip(skip_reason_, now);
     if (mode_ == Mode::skipping) {
+        if (body_left_) return;
         if (proof_.server_payload(prefix) == BoundaryProof::Verdict::hopeless) abandon(skip_reason_, now);
     } else if (mode_ == Mode::switching) {
         const bool connected = splitter_.request_was_connect() && begins_success(text);
@@ -162,6 +193,11 @@ void FlowProtocol::server_payload(Bytes prefix, TimeNs now) {
         pending_.clear();
         begin_raw(as_bytes(first), now);
     }
+}
+
+// A client that pipelines: the answer is to an earlier request, what follows may be the middle of a later one.
+void FlowProtocol::answer_unseen(TimeNs) {
+    if (mode_ == Mode::skipping) proof_.reset();
 }
 
 void FlowProtocol::half_close(TimeNs now) {
@@ -191,6 +227,7 @@ void FlowProtocol::skip(Reason reason, TimeNs now) {
     splitter_.restart();
     drop_pending(reason);
     proof_.reset();
+    body_left_.reset();
     skip_reason_ = reason;
     mode_ = Mode::skipping;
 }

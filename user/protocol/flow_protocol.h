@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "protocol/boundary_proof.h"
@@ -38,6 +39,7 @@ public:
     void data(Bytes bytes, TimeNs now) override;
     void gap(std::uint32_t length, TimeNs now) override;
     void server_payload(Bytes prefix, TimeNs now) override;
+    void answer_unseen(TimeNs now) override;
     void half_close(TimeNs now) override;
     void close(CloseKind kind, Reason reason, TimeNs now) override;
 
@@ -53,11 +55,13 @@ private:
     };
     void detect_data(Bytes bytes, TimeNs now);
     void http_data(Bytes bytes, TimeNs now);
+    void skip_data(Bytes bytes, TimeNs now);
     void join_data(Bytes bytes, TimeNs now);
     void switch_data(Bytes bytes, TimeNs now);
     void answer_switch(bool switched, TimeNs now);
     void begin_raw(Bytes first, TimeNs now);
     void skip(Reason reason, TimeNs now);
+    void skip_body(std::uint64_t left);
     void abandon(Reason reason, TimeNs now);
     bool hold(Bytes bytes);
     void drop(Reason reason, std::size_t count);
@@ -70,12 +74,14 @@ private:
     MessageSink& sink_;
     Http1Splitter splitter_;
     BoundaryProof proof_;
+    std::optional<std::uint64_t> body_left_;  // skipping: a boundary is this many bytes on, whatever the server says
     std::string pending_;
     Mode mode_ = Mode::detecting;
     Reason skip_reason_ = Reason::midstream;
     bool seen_http_ = false;
     bool seen_raw_ = false;
     bool half_closed_ = false;
+    bool broken_ = false;  // a gap was seen
     bool settled_ = false;
     bool sink_closed_ = false;
 };

@@ -143,6 +143,11 @@ void Http1Splitter::abandon(Reason reason, TimeNs now) {
     drop_held(reason);
 }
 
+std::optional<std::uint64_t> Http1Splitter::next_request_in() const {
+    if (!in_body_ || close_after_ || switch_after_) return std::nullopt;
+    return parser_.body_left();
+}
+
 void Http1Splitter::restart() {
     state_ = State::running;
     in_body_ = false;

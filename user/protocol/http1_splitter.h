@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 
 #include "base/bytes.h"
@@ -38,6 +39,8 @@ public:
     std::uint64_t heads() const { return heads_; }        // judged good since restart()
     std::uint64_t accepted() const { return accepted_; }  // that the sink took, in all
     bool holds_bytes() const { return !held_.empty(); }
+    // How many bytes on the next request begins, if the body at hand says it and nothing but a request may follow.
+    std::optional<std::uint64_t> next_request_in() const;
     bool request_was_connect() const { return connect_; }
     umbra_ledger_row* request_row() const { return row_; }  // of the latest request; null: it was refused
 

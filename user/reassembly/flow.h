@@ -52,8 +52,10 @@ struct Flow {
     TimeNs ts_recent_time = 0;
 
     // The server's side.
-    StreamPos acked = 0;        // its cumulative ACK; start if none was seen
-    StreamPos answered_at = 0;  // the ACK of its last new payload
+    StreamPos acked = 0;            // its cumulative ACK; start if none was seen
+    StreamPos answered_at = 0;      // the ACK of its last new payload
+    StreamPos told_at = 0;          // where the sink was last told of an answer
+    std::uint32_t told_answer = 0;  // and the server's sequence number there
     std::uint32_t server_start = 0;
     std::uint32_t server_next = 0;
     std::uint32_t server_client_ack = 0;  // what the client acknowledged of it
@@ -89,6 +91,7 @@ struct Flow {
     bool server_fin = false;
     bool server_reset = false;
     bool counted_waiter = false;
+    bool counted_one_sided = false;
 
     bool has_gap() const { return acked > next; }
     bool closing() const { return fin_at != 0 || server_fin || server_reset || client_reset; }

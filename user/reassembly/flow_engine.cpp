@@ -66,6 +66,7 @@ void FlowEngine::receive(Flow& flow, const Segment& segment) {
     if (flow.ending) return StreamDelivery::drop(flow, flow.ending->reason, segment.payload.size());
     const ByteRun run{unwrap(segment.seq, flow.next), segment.payload, (segment.flags & kFin) != 0};
     if (moves_fin(flow, run)) return StreamDelivery::drop(flow, flow.ending->reason, segment.payload.size());
+    delivery_.note_client_ack(flow, run, segment.ack, segment.time);
     take(flow, run, segment.time);
 }
 

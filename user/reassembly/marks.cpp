@@ -6,10 +6,10 @@
 
 namespace umbra {
 
-void Marks::push(SlabPool& pool, StreamPos at, Bytes prefix) {
+Marks::Mark* Marks::push(SlabPool& pool, StreamPos at, Bytes prefix) {
     static_assert(sizeof(Mark) <= SlabPool::kSizes[SlabPool::small]);
     void* const piece = pool.allocate(SlabPool::small);
-    if (!piece) return;
+    if (!piece) return nullptr;
     auto* const mark = new (piece) Mark;
     mark->at = at;
     mark->size = static_cast<std::uint8_t>(std::min<std::size_t>(prefix.size(), sizeof mark->prefix));
@@ -17,6 +17,7 @@ void Marks::push(SlabPool& pool, StreamPos at, Bytes prefix) {
     (tail_ ? tail_->next : head_) = mark;
     tail_ = mark;
     ++count_;
+    return mark;
 }
 
 void Marks::pop(SlabPool& pool) {

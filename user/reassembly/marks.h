@@ -18,6 +18,8 @@ public:
     struct Mark {
         Mark* next = nullptr;
         StreamPos at = 0;
+        std::uint32_t answer = 0;  // the server's sequence number there
+        bool unseen = false;       // the client went on before it saw the answer
         std::uint8_t size = 0;
         std::byte prefix[UMBRA_SERVER_PREFIX];
 
@@ -25,9 +27,10 @@ public:
     };
 
     const Mark* front() const { return head_; }
+    Mark* front() { return head_; }
     std::size_t count() const { return count_; }
-    // A mark that finds no memory is forgotten: a boundary less is proven.
-    void push(SlabPool& pool, StreamPos at, Bytes prefix);
+    // A mark that finds no memory is forgotten: a boundary less is proven. Returns it, or null.
+    Mark* push(SlabPool& pool, StreamPos at, Bytes prefix);
     void pop(SlabPool& pool);
     void clear(SlabPool& pool);
 

@@ -86,6 +86,7 @@ private:
     LightTable<Embryo> embryos_;
     LightTable<ClosedFlow> closed_;
     std::size_t ack_waiters_ = 0;
+    std::size_t one_sided_ = 0;
     TimeNs last_time_ = 0;
 };
 

@@ -71,9 +71,10 @@ void Reassembler::update_lists(std::uint32_t id, TimeNs now) {
     flows_.set_waiting(id, waits);
     flows_.set_draining(id, flow.gap_to != 0 || flow.server_reset || flow.older != kNoId);
     const bool waiter = awaits_ack(flow);
-    if (waiter == flow.counted_waiter) return;
+    if (waiter != flow.counted_waiter) waiter ? ++ack_waiters_ : --ack_waiters_;
     flow.counted_waiter = waiter;
-    waiter ? ++ack_waiters_ : --ack_waiters_;
+    if (flow.one_sided != flow.counted_one_sided) flow.one_sided ? ++one_sided_ : --one_sided_;
+    flow.counted_one_sided = flow.one_sided;
 }
 
 void Reassembler::end(std::uint32_t id, const Ending& ending, TimeNs now) {
@@ -86,6 +87,7 @@ void Reassembler::close(std::uint32_t id, TimeNs now) {
     if (flow.older != kNoId) retire_older(id, now);
     const Ending ending = *flow.ending;
     if (flow.counted_waiter) --ack_waiters_;
+    if (flow.counted_one_sided) --one_sided_;
     engine_.delivery().close(flow, ending, now);
     if (flow.state == FlowState::live && flow.newer == kNoId) remember(flow, ending, now);
     flows_.erase(id);
@@ -229,6 +231,7 @@ void Reassembler::shutdown(TimeNs now) {
 
 void Reassembler::publish() {
     publish_gauge(shared_.worker.flows, flows_.size());
+    publish_gauge(shared_.worker.one_sided, one_sided_);
     publish_gauge(shared_.worker.embryos, embryos_.size());
     publish_gauge(shared_.worker.reassembly_bytes, shared_.pool.used_bytes());
 }

@@ -27,6 +27,8 @@ public:
     std::size_t bytes() const { return bytes_; }
     // Where the first queued segment starts; the queue is not empty.
     StreamPos first_start() const { return tree_.first()->start; }
+    // Where the queued bytes end; 0 if there are none.
+    StreamPos last_end() const { return tree_.empty() ? 0 : tree_.last()->end; }
 
     OverlapResult insert(SlabPool& pool, const ByteRun& run);
     // `run` is being taken in order: removes what it covers.

@@ -28,8 +28,12 @@ void note_payload(Flow& flow, const ServerHeader& header, ReassemblyShared& shar
     if (at <= flow.answered_at) return;
     flow.answered_at = at;
     const bool follows = flow.server_known && header.seq == flow.server_next;
-    if (follows && at >= flow.delivered && flow.marks.count() < shared.limits.marks)
-        flow.marks.push(shared.pool, at, header.prefix);
+    if (!follows || at < flow.delivered || flow.marks.count() >= shared.limits.marks) return;
+    Marks::Mark* const mark = flow.marks.push(shared.pool, at, header.prefix);
+    if (!mark) return;
+    mark->answer = header.seq;
+    // A header is read before the packets of a client that has seen it: what is here already was sent without.
+    mark->unseen = flow.next > at || flow.queue.last_end() > at;
 }
 
 }  // namespace

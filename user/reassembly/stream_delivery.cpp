@@ -32,9 +32,25 @@ void StreamDelivery::fire_marks(Flow& flow, TimeNs now) {
         const Marks::Mark& mark = *flow.marks.front();
         const bool proven_start = flow.kind == OpenKind::midstream && mark.at == flow.delivered;
         if (proven_start && !flow.sink) open_sink(flow, now);
-        if (flow.sink && mark.at == flow.delivered) flow.sink->server_payload(mark.view(), now);
+        if (flow.sink && mark.at == flow.delivered) tell(flow, mark, now);
         flow.marks.pop(shared_.pool);
     }
+}
+
+void StreamDelivery::tell(Flow& flow, const Marks::Mark& mark, TimeNs now) {
+    flow.told_at = mark.at;
+    flow.told_answer = mark.answer;
+    flow.sink->server_payload(mark.view(), now);
+    if (mark.unseen) flow.sink->answer_unseen(now);
+}
+
+void StreamDelivery::note_client_ack(Flow& flow, const ByteRun& run, std::uint32_t ack, TimeNs now) {
+    const auto goes_on_unseen = [&](StreamPos at, std::uint32_t answer) {
+        return run.start <= at && at < run.end() && !seq_after(ack, answer);
+    };
+    for (Marks::Mark* mark = flow.marks.front(); mark && mark->at < run.end(); mark = mark->next)
+        if (goes_on_unseen(mark->at, mark->answer)) mark->unseen = true;
+    if (flow.told_at != 0 && flow.sink && goes_on_unseen(flow.told_at, flow.told_answer)) flow.sink->answer_unseen(now);
 }
 
 // Up to the next mark or urgent byte.

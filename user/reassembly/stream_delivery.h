@@ -18,6 +18,8 @@ public:
     void release(Flow& flow, TimeNs now);
     // Delivers bytes that start at flow.delivered.
     void emit(Flow& flow, Bytes bytes, TimeNs now);
+    // The client sent `run` when it had seen the server's bytes up to `ack`.
+    void note_client_ack(Flow& flow, const ByteRun& run, std::uint32_t ack, TimeNs now);
     // Skips to `to`; all bytes before flow.next are delivered.
     void gap(Flow& flow, StreamPos to, TimeNs now);
     // Counts what is left, closes the sink. The flow holds nothing afterwards.
@@ -30,6 +32,7 @@ public:
 private:
     bool open_sink(Flow& flow, TimeNs now);
     void fire_marks(Flow& flow, TimeNs now);
+    void tell(Flow& flow, const Marks::Mark& mark, TimeNs now);
     std::size_t deliverable_at_once(Flow& flow, std::size_t wanted);
     void drop_leftovers(Flow& flow, const Ending& ending);
 

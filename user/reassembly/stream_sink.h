@@ -1,12 +1,14 @@
 // What reassembly hands upward: the client-to-server bytes of one flow, in order, each once.
 //
-// Order of calls:  open  ( data | gap | server_payload | stream_end )*  close
+// Order of calls:  open  ( data | gap | server_payload | answer_unseen | half_close )*  close
 //   open            on creation of the sink (see StreamObserver), before anything else
 //   data            the next bytes; the view is valid during the call only
 //   gap             bytes that were never captured lie between the data before and the data after;
 //                   the length is a claim about sequence space, nothing was allocated for it
 //   server_payload  the server sent payload after having acknowledged exactly the bytes delivered so far
 //                   (never called while acknowledged bytes are undelivered); prefix holds its first bytes
+//   answer_unseen   what follows the bytes that server_payload was last called at was sent before the client had
+//                   seen that payload: it is no reaction to it
 //   half_close      the client's FIN was reached in order; no data or gap follows
 //   close           exactly once, last; the sink may be destroyed in it by its owner
 //
@@ -45,6 +47,7 @@ public:
     virtual void data(Bytes bytes, TimeNs now) = 0;
     virtual void gap(std::uint32_t length, TimeNs now) = 0;
     virtual void server_payload(Bytes prefix, TimeNs now) = 0;
+    virtual void answer_unseen(TimeNs) {}
     virtual void half_close(TimeNs now) = 0;
     virtual void close(CloseKind kind, Reason reason, TimeNs now) = 0;
 };

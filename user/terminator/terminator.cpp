@@ -33,6 +33,8 @@ public:
                                         .own_fd = options_.own.get(),
                                         .queue_length = options_.queue_length,
                                         .one_sided = options_.one_sided,
+                                        .index = i,
+                                        .injected_loss = options_.injected_loss,
                                         .reassembly = options_.reassembly,
                                         .replay = options_.replay});
             if (!worker) return worker.error();

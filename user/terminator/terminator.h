@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "base/unique_fd.h"
+#include "capture/loss_injector.h"
 #include "reassembly/limits.h"
 #include "replay/limits.h"
 
@@ -26,6 +27,7 @@ struct TerminatorOptions {
     UniqueFd channel;                          // SOCK_SEQPACKET from the loader; see plan_message.h
     std::uint32_t queue_length = 8192;         // packets that a capture queue holds at most
     bool one_sided = false;
+    InjectedLoss injected_loss;
     ReassemblyLimits reassembly;
     ReplayLimits replay;
 };

@@ -39,7 +39,8 @@ Worker::Worker(Setup setup, Wakeup wakeup)
       replayer_({io_, plan_, own_, row_}, setup_.replay),
       sessions_({plan_, replayer_, muted_, row_}),
       reassembler_(setup_.reassembly, setup_.one_sided ? Mode::one_sided : Mode::strict, sessions_, row_),
-      barrier_(setup_.queue_length) {}
+      barrier_(setup_.queue_length),
+      loss_(setup_.injected_loss, setup_.index) {}
 
 Worker::~Worker() { wakeup_descriptor_.release(); }
 
@@ -86,8 +87,8 @@ void Worker::handle(const CapturedPacket& packet) {
     bump(row_.captured_bytes, decoded.packet.payload.size());
     if (decoded.status == DecodeStatus::ok) {
         if (decoded.partial_checksum) bump(row_.partial_checksums);
-        reassembler_.on_segment(to_segment(decoded.packet));
-        return;
+        const Segment segment = to_segment(decoded.packet);
+        return loss_.next_is_lost() ? count_injected_loss(segment) : reassembler_.on_segment(segment);
     }
     auto* row =
         decoded.status == DecodeStatus::bad_checksum ? plan_.flow_row(to_segment(decoded.packet).tuple) : nullptr;
@@ -97,6 +98,14 @@ void Worker::handle(const CapturedPacket& packet) {
         return;
     }
     bump(row_.foreign_packets);
+}
+
+void Worker::count_injected_loss(const Segment& segment) {
+    auto* const row = plan_.flow_row(segment.tuple);
+    if (row == nullptr) return bump(row_.foreign_packets);
+    bump(row_.injected_losses);
+    ledger_seen(*row, &umbra_units::bytes, segment.payload.size());
+    ledger_dropped(*row, Reason::injected, &umbra_units::bytes, segment.payload.size());
 }
 
 void Worker::on_record(const umbra_server_record& record) {

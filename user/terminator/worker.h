@@ -11,6 +11,7 @@
 
 #include "base/ledger.h"
 #include "capture/drain_barrier.h"
+#include "capture/loss_injector.h"
 #include "capture/queue_source.h"
 #include "capture/ring_source.h"
 #include "capture/wakeup.h"
@@ -33,6 +34,8 @@ public:
         int own_fd;
         std::uint32_t queue_length;
         bool one_sided;
+        std::uint32_t index;
+        InjectedLoss injected_loss;
         ReassemblyLimits reassembly;
         ReplayLimits replay;
     };
@@ -58,6 +61,7 @@ private:
     void poll();
     Reading read_queue(QueueSource& queue);
     void handle(const CapturedPacket& packet);
+    void count_injected_loss(const Segment& segment);
     void schedule_poll();
     void poll_after(TimeNs delay);
     void await_wakeup();
@@ -81,6 +85,7 @@ private:
     SessionFactory sessions_;
     Reassembler reassembler_;
     DrainBarrier barrier_;
+    LossInjector loss_;
     TimeNs now_ = 0;
     unsigned idle_polls_ = 0;
     bool stopping_ = false;

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
+#include <optional>
 
 #include "base/bytes.h"
 #include "wire/chunked_check.h"
@@ -19,6 +21,10 @@ public:
     HttpFault head(std::string_view head, Http1Head& out);
     // The bytes after the head, until done.
     BodyStep body(Bytes bytes);
+    // What is still to come of a body with Content-Length; nothing for other framing.
+    std::optional<std::uint64_t> body_left() const {
+        return body_ == BodyKind::length ? std::optional(left_) : std::nullopt;
+    }
 
 private:
     ChunkedCheck chunks_;

@@ -61,7 +61,11 @@ struct umbra_worker_row {
 	__u64 responses;	   /* responses of mirrors read to their end */
 	__u64 response_bytes;
 	__u64 connections_opened;
+	__u64 gaps;		   /* holes that lost clones left in flows */
+	__u64 broken_flows;	   /* flows with at least one gap */
+	__u64 injected_losses;	   /* clones thrown away by --inject-loss */
 	__u64 flows;		   /* gauge */
+	__u64 one_sided;	   /* gauge: flows that are delivered without the server's ACKs now */
 	__u64 embryos;		   /* gauge: handshakes without client data yet */
 	__u64 connections;	   /* gauge: to mirrors */
 	__u64 reassembly_bytes;	   /* gauge: held out of order or not yet acknowledged */

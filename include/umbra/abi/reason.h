@@ -56,7 +56,8 @@
 	X(response_invalid, "the mirror's response is not HTTP/1")                     \
 	X(rule_removed, "the rule was removed")                                        \
 	X(shutdown, "the agent stopped")                                               \
-	X(upgrade_refused, "the mirror did not switch protocols as the primary did")
+	X(upgrade_refused, "the mirror did not switch protocols as the primary did")   \
+	X(injected, "thrown away on purpose by --inject-loss")
 
 #define UMBRA_KERNEL_REASON_ENUM(name, text) UMBRA_KERNEL_##name,
 enum umbra_kernel_reason { UMBRA_KERNEL_REASONS(UMBRA_KERNEL_REASON_ENUM) UMBRA_KERNEL_REASON_COUNT };

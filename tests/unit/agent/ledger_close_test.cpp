@@ -50,7 +50,7 @@ TEST(CloseLedger, EachUnitOfEachSideMustBalance) {
             EXPECT_FALSE(balanced(reading.rules[0].row));
         }
         auto reading = exact_reading();
-        dropped_units(reading.rules[0].row, Reason::upgrade_refused).*unit += 1;
+        dropped_units(reading.rules[0].row, Reason::injected).*unit += 1;
         EXPECT_FALSE(close_ledger(reading).closes) << "the last reason counts as well";
     }
     for (const auto unit : {&umbra_count::packets, &umbra_count::bytes}) {

@@ -85,6 +85,70 @@ TEST(Join, AGapAbortsTheRequestAndSkips) {
     EXPECT_EQ(harness.dropped(Reason::gap), kPart.size() + 3 + get("/b").size());
 }
 
+TEST(Join, AGapInsideACountedBodyNeedsNoProof) {
+    const std::string rest(897, 'z');
+    for (const std::size_t piece : {1, 7, 10'000}) {
+        FlowHarness harness;
+        harness.data(kPart);
+        harness.gap(100);
+        harness.server(kOk);  // too early to prove anything: the body goes on
+        harness.data_in_pieces(rest + get("/b") + get("/c"), piece);
+        EXPECT_EQ(states(harness), (States{"/p gap", "/b ended", "/c ended"}));
+        EXPECT_EQ(harness.worker.flows_joined, 1u);
+        harness.close();
+        EXPECT_EQ(harness.dropped(Reason::gap), kPart.size() + rest.size());
+    }
+}
+
+TEST(Join, GapsUpToTheEndOfACountedBodyNeedNoProof) {
+    FlowHarness harness;
+    harness.data(kPart);
+    harness.gap(500);
+    harness.data(get("/inside"));
+    harness.gap(997 - 500 - static_cast<std::uint32_t>(get("/inside").size()));
+    harness.data(get("/b"));
+    EXPECT_EQ(states(harness), (States{"/p gap", "/b ended"}));
+    EXPECT_EQ(harness.worker.gaps, 2u);
+    EXPECT_EQ(harness.worker.broken_flows, 1u);
+}
+
+TEST(Join, AGapBeyondACountedBodyNeedsProof) {
+    for (const bool at_once : {true, false}) {
+        FlowHarness harness;
+        harness.data(kPart);
+        if (!at_once) harness.gap(500);
+        harness.gap(at_once ? 998 : 498);
+        harness.data(get("/unknown"));
+        EXPECT_EQ(states(harness), (States{"/p gap"}));
+        harness.server(kOk);
+        harness.data(get("/b"));
+        EXPECT_EQ(states(harness), (States{"/p gap", "/b ended"}));
+    }
+}
+
+TEST(Join, AGapInTheLastRequestsBodyIsNotFollowedByAnother) {
+    FlowHarness harness;
+    harness.data("POST /p HTTP/1.1\r\nConnection: close\r\nContent-Length: 10\r\n\r\nabc");
+    harness.gap(7);
+    harness.data(get("/b"));
+    EXPECT_EQ(states(harness), (States{"/p gap"}));
+}
+
+TEST(Join, AnAnswerThatTheClientHadNotSeenProvesNothing) {
+    FlowHarness harness;
+    harness.gap();
+    harness.data("the end of one request and the head of another");
+    harness.server(kOk);
+    harness.answer_unseen();
+    harness.data(get("/in-a-body"));
+    EXPECT_TRUE(harness.sink.requests.empty());
+    harness.server(kOk);
+    harness.data(get("/b"));
+    harness.answer_unseen();
+    harness.data(get("/c"));
+    EXPECT_EQ(states(harness), (States{"/b ended", "/c ended"}));
+}
+
 TEST(Join, AGapBetweenRequestsOrInAHeadSkips) {
     FlowHarness harness;
     harness.data(get("/a"));

@@ -117,7 +117,8 @@ public:
         for (std::size_t at = 0; at < text.size(); at += piece) data(text.substr(at, piece));
     }
     void server(std::string_view prefix) { flow->server_payload(as_bytes(prefix), 1); }
-    void gap() { flow->gap(100, 1); }
+    void gap(std::uint32_t length = 5000) { flow->gap(length, 1); }
+    void answer_unseen() { flow->answer_unseen(1); }
     void close(CloseKind kind = CloseKind::finished, Reason reason = Reason::idle) {
         if (kind == CloseKind::finished) flow->half_close(1);
         flow->close(kind, reason, 1);

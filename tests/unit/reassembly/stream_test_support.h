@@ -55,6 +55,7 @@ public:
         record_.answers_at.push_back(record_.bytes.size());
         violated_ |= record_.closed;
     }
+    void answer_unseen(TimeNs) override { record_.script += "[unseen]"; }
     void half_close(TimeNs) override {
         record_.script += "[fin]";
         violated_ |= record_.half_closed || record_.closed;

@@ -392,6 +392,45 @@ TEST_F(Strict, AMarkInsideAGapIsForgottenAtItsEndItHolds) {
     EXPECT_EQ(wire.script(), "[gap 6][server two]ghi[server three]");
 }
 
+TEST_F(Strict, DataSentBeforeTheAnswerWasSeenIsToldApart) {
+    wire.handshake();
+    wire.client(0, "abc");
+    wire.server(3, "answer");
+    wire.server_offset = 0;
+    wire.client(3, "def");
+    wire.server_offset = 6;
+    wire.server(6, "next");
+    wire.client(6, "ghi");
+    wire.server(9);
+    EXPECT_EQ(wire.script(), "abc[server answer][unseen]def[server next]ghi");
+}
+
+TEST_F(Strict, DataThatWasThereBeforeTheAnswerWasSentWithoutIt) {
+    wire.handshake();
+    wire.client(0, "abcdef");
+    wire.server(3, "one");
+    wire.server(6, "two");
+    wire.client(9, "lmn");
+    wire.server(9, "three");
+    wire.drained();
+    EXPECT_EQ(wire.script(), "abc[server one][unseen]def[server two][gap 3][server three][unseen]");
+}
+
+TEST_F(Strict, AnAnswerThatWaitsForTheCaptureIsJudgedByThePacketsBehindIt) {
+    wire.handshake();
+    wire.server(3, "answer");
+    wire.server_offset = 0;
+    wire.client(0, "abc");
+    wire.client(3, "def");
+    wire.server_offset = 6;
+    wire.server(6);
+    EXPECT_EQ(wire.script(), "abc[server answer][unseen]def");
+    wire.server(9, "answer");
+    wire.server_offset = 0;
+    wire.client(6, "ghijkl");
+    EXPECT_EQ(wire.script(), "abc[server answer][unseen]defghi[server answer][unseen]");
+}
+
 TEST_F(Strict, RetransmittedOrUnseenServerPayloadProvesNothing) {
     wire.handshake();
     wire.client(0, "abc");

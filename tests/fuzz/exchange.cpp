@@ -46,7 +46,7 @@ public:
 
     void play() {
         for (std::size_t i = 0; i < kMaxOperations && !input_.empty(); ++i) step();
-        for (std::uint32_t at = 0; at < stream_.size(); at += kPiece) send(at, kPiece, true);
+        send_the_rest();
         acknowledge(true);
         while (clones_read_ < clones_.size()) read_clone();
         while (headers_read_ < headers_.size()) read_header();
@@ -85,6 +85,16 @@ private:
         clones_.push_back(
             {at, size, knows_answers ? server_sent_ : 0, static_cast<std::uint8_t>(last ? kAck | kFin : kAck)});
         std::fill_n(received_.begin() + at, size + (last ? 1 : 0), true);
+    }
+
+    // Nothing is sent again: what a clone once brought must not be needed twice.
+    void send_the_rest() {
+        for (std::size_t at = 0; at < received_.size();) {
+            const auto first = std::find(received_.begin() + at, received_.end(), false);
+            const auto end = std::find(first, std::min(first + kPiece, received_.end()), true);
+            at = end - received_.begin();
+            if (first != end) send(static_cast<std::uint32_t>(first - received_.begin()), end - first, true);
+        }
     }
 
     void acknowledge(bool answers) {

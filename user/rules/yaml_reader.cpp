@@ -74,7 +74,11 @@ public:
         sound_ = false;
     }
 
-    void OnDocumentStart(const YAML::Mark&) override {}
+    // The parser may take nothing of a text that no value can begin with, and would for ever.
+    void OnDocumentStart(const YAML::Mark& mark) override {
+        if (mark.pos == document_at_) fail(position(mark), "not YAML: no value can begin here");
+        document_at_ = mark.pos;
+    }
     void OnDocumentEnd() override {}
     void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override { add(make(Node::Kind::null, mark), anchor); }
 
@@ -203,6 +207,7 @@ private:
     std::map<YAML::anchor_t, Anchored> anchors_;
     std::size_t values_ = 0;
     std::size_t aliased_ = 0;
+    int document_at_ = -1;  // where the latest one begins
     bool sound_ = true;
     bool full_ = false;
 };

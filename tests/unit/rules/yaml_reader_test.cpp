@@ -115,6 +115,18 @@ TEST(YamlReader, RefusesWhatIsNotText) {
               1u);
 }
 
+// The parser takes nothing of these and gives one empty document after the other.
+TEST(YamlReader, RefusesWhatNoValueBeginsWith) {
+    const std::pair<const char*, Position> rows[] = {
+        {",o", {1, 1}}, {",", {1, 1}}, {"a: 1\n---\n, b: true\n", {3, 1}}, {"[a]\n  , b\n", {2, 3}}};
+    for (const auto& [text, at] : rows) {
+        const auto result = read(text);
+        ASSERT_EQ(result.diagnostics.size(), 1u) << text;
+        EXPECT_EQ(result.diagnostics[0].message, "not YAML: no value can begin here") << text;
+        EXPECT_EQ((Position{result.diagnostics[0].line, result.diagnostics[0].column}), at) << text;
+    }
+}
+
 TEST(YamlReader, TakesEmptyInput) {
     for (const auto* text : {"", "\n\n", "---\n", "# only a comment\n", "---\n---\n# x\n---\n"}) {
         const auto result = read(text);

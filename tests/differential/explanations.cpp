@@ -27,8 +27,13 @@ bool contradicted_bytes(const Difference& difference) {
     const TraceView view(script, trace);
     const bool same_end = ours.bytes.size() == theirs.bytes.size() && ours.end == theirs.end;
     if (!setup.as_linux || ours.bytes.size() > theirs.bytes.size() || !(same_end || view.has_reset())) return false;
-    for (std::size_t at = 0; at < ours.bytes.size(); ++at)
-        if (ours.bytes[at] != theirs.bytes[at] && !view.contradicted(static_cast<int>(at))) return false;
+    const int taken_out = view.count_flag(kUrg);
+    for (std::size_t at = 0; at < ours.bytes.size(); ++at) {
+        bool contradicted = ours.bytes[at] == theirs.bytes[at];
+        for (int shift = 0; shift <= taken_out && !contradicted; ++shift)
+            contradicted = view.contradicted(static_cast<int>(at) + shift);
+        if (!contradicted) return false;
+    }
     return true;
 }
 
@@ -95,6 +100,20 @@ bool beyond_small_window(const Difference& difference) {
     return script.buffer != 0 && theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).client_reset();
 }
 
+// Routers drop packets with a wrong IP checksum, so the worker does not compute it.
+bool wrong_ip_checksum(const Difference& difference) {
+    for (const Step& step : difference.script.steps)
+        if (step.bad_ip && !difference.script.ipv6) return true;
+    return false;
+}
+
+// A RST behind bytes that the kernel had refused, so that for it the RST lies elsewhere: we end too early.
+bool reset_behind_refused(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const TraceView view(script, trace);
+    return theirs.bytes.starts_with(ours.bytes) && ours.end == End::reset && view.client_reset() && view.refusable();
+}
+
 // Two SYNs whose numbers lie so near to each other that the second could carry the data before the first one's bytes.
 bool neighbouring_syns(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
@@ -105,7 +124,8 @@ bool neighbouring_syns(const Difference& difference) {
 // Data on the SYN of a connection whose tuple is in use by one that we think is open: a gap, or nothing.
 bool fast_open_on_used_tuple(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    return script.fast_open && theirs.bytes.ends_with(ours.bytes) && TraceView(script, trace).syn_has_data();
+    const bool lacks = theirs.bytes.starts_with(ours.bytes) || theirs.bytes.ends_with(ours.bytes);
+    return script.fast_open && lacks && TraceView(script, trace).syn_has_data();
 }
 
 // After a RST the client uses the tuple again with the same ISN: nothing tells its packets from retransmissions.
@@ -117,14 +137,14 @@ bool same_isn_again(const Difference& difference) {
 // A handshake refuses a RST with an old timestamp, a connection does not.
 bool old_reset_in_handshake(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    return setup.carriers != Carriers::in_step && ours.bytes.empty() && TraceView(script, trace).old_reset();
+    return theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).old_reset();
 }
 
 // Packets with the numbers of the tuple's next connection while the former one lives.
 bool next_connection_early(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    return setup.carriers != Carriers::in_step && theirs.bytes.starts_with(ours.bytes) &&
-           TraceView(script, trace).next_connection_early();
+    const bool lacks = theirs.bytes.starts_with(ours.bytes) || ours.gap_bytes != 0;
+    return setup.carriers != Carriers::in_step && lacks && TraceView(script, trace).next_connection_early();
 }
 
 struct Explanation {
@@ -140,6 +160,8 @@ constexpr Explanation kExplanations[] = {
     {"contradicting bytes, the first copy was refused", first_copy_refused},
     {"bytes behind a queued FIN", bytes_behind_queued_fin},
     {"a RST behind the window of a small buffer", beyond_small_window},
+    {"a wrong IP checksum", wrong_ip_checksum},
+    {"a RST behind refused bytes", reset_behind_refused},
     {"two SYNs within 64 KiB", neighbouring_syns},
     {"Fast Open on a tuple in use", fast_open_on_used_tuple},
     {"the same ISN after a RST", same_isn_again},
@@ -161,6 +183,8 @@ bool one_sided_decides(const Script& script, const Trace& trace) {
     if (script.buffer != 0) return false;         // what has room
     if (trace.connections.empty()) return false;  // whether the server accepts
     const TraceView view(script, trace);
+    if (std::any_of(script.steps.begin(), script.steps.end(), [](const Step& step) { return step.bad_ip != 0; }))
+        return false;                             // whether it arrives
     if (view.server_reset()) return false;        // the server's own end of it
     if (view.different_syns()) return false;      // which of them it answers
     if (view.syn_has_data()) return false;        // whether Fast Open is on, and counts

@@ -178,7 +178,8 @@ int TraceView::ahead() const {
 
 bool TraceView::bare_timestamps() const {
     return std::any_of(packets_.begin(), packets_.end(), [this](const Packet& bare) {
-        if (!bare.from_client || !bare.tcp.payload.empty() || (bare.tcp.flags & (kSyn | kFin | kRst)) != 0) return false;
+        if (!bare.from_client || !bare.tcp.payload.empty() || (bare.tcp.flags & (kSyn | kFin | kRst)) != 0)
+            return false;
         return bare.tcp.options.tsval && std::any_of(packets_.begin(), packets_.end(), [&bare](const Packet& packet) {
                    return &packet > &bare && packet.from_client && packet.tcp.options.tsval &&
                           seq_before(*packet.tcp.options.tsval, *bare.tcp.options.tsval);

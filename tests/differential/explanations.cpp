@@ -111,7 +111,8 @@ bool wrong_ip_checksum(const Difference& difference) {
 bool reset_behind_refused(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const TraceView view(script, trace);
-    return theirs.bytes.starts_with(ours.bytes) && ours.end == End::reset && view.client_reset() && view.refusable();
+    const bool ended = ours.bytes.empty() || ours.end == End::reset;
+    return ended && theirs.bytes.starts_with(ours.bytes) && view.client_reset() && view.refusable();
 }
 
 // Two SYNs whose numbers lie so near to each other that the second could carry the data before the first one's bytes.
@@ -124,7 +125,8 @@ bool neighbouring_syns(const Difference& difference) {
 // Data on the SYN of a connection whose tuple is in use by one that we think is open: a gap, or nothing.
 bool fast_open_on_used_tuple(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    const bool lacks = theirs.bytes.starts_with(ours.bytes) || theirs.bytes.ends_with(ours.bytes);
+    const bool lacks =
+        theirs.bytes.starts_with(ours.bytes) || theirs.bytes.ends_with(ours.bytes) || ours.gap_bytes != 0;
     return script.fast_open && lacks && TraceView(script, trace).syn_has_data();
 }
 
@@ -191,8 +193,9 @@ bool one_sided_decides(const Script& script, const Trace& trace) {
     if (view.count_flag(kUrg) > 0) return false;  // when the application reads
     if (view.fin_contradicted() || view.contradicts()) return false;
     if (view.ahead() > kCertainWindow) return false;  // where the window ends
-    return !view.refusable() && !view.bare_timestamps() && !view.bare_reset() && !view.neighbouring_syns() &&
-           !view.next_connection_early() && !view.same_isn_after_reset() && !view.reset_before_syn();
+    return !view.refusable() && !view.malformed_options() && !view.bare_timestamps() && !view.bare_reset() &&
+           !view.neighbouring_syns() && !view.next_connection_early() && !view.same_isn_after_reset() &&
+           !view.reset_before_syn();
 }
 
 }  // namespace umbra::differential

@@ -124,6 +124,11 @@ bool TraceView::different_syns() const {
     return false;
 }
 
+bool TraceView::malformed_options() const {
+    return std::any_of(packets_.begin(), packets_.end(),
+                       [](const Packet& packet) { return packet.tcp.options.malformed; });
+}
+
 bool TraceView::old_reset() const {
     return std::any_of(packets_.begin(), packets_.end(), [this](const Packet& packet) {
         const auto& first = packets_.front().tcp.options.tsval;

@@ -26,9 +26,9 @@ bool contradicted_bytes(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const TraceView view(script, trace);
     const bool same_end = ours.bytes.size() == theirs.bytes.size() && ours.end == theirs.end;
-    if (!setup.as_linux || ours.bytes.size() > theirs.bytes.size() || !(same_end || view.has_reset())) return false;
+    if (!setup.as_linux || !(same_end || view.has_reset() || view.fin_contradicted())) return false;
     const int taken_out = view.count_flag(kUrg);
-    for (std::size_t at = 0; at < ours.bytes.size(); ++at) {
+    for (std::size_t at = 0; at < std::min(ours.bytes.size(), theirs.bytes.size()); ++at) {
         bool contradicted = ours.bytes[at] == theirs.bytes[at];
         for (int shift = 0; shift <= taken_out && !contradicted; ++shift)
             contradicted = view.contradicted(static_cast<int>(at) + shift);

@@ -26,6 +26,7 @@ bool contradicted_bytes(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const TraceView view(script, trace);
     const bool same_end = ours.bytes.size() == theirs.bytes.size() && ours.end == theirs.end;
+    if (setup.as_linux && view.contradicts() && view.count_flag(kUrg) > 0) return true;  // places are shifted
     if (!setup.as_linux || !(same_end || view.has_reset() || view.fin_contradicted())) return false;
     const int taken_out = view.count_flag(kUrg);
     for (std::size_t at = 0; at < std::min(ours.bytes.size(), theirs.bytes.size()); ++at) {
@@ -79,11 +80,13 @@ bool fast_open_reset_unread(const Difference& difference) {
 bool first_copy_refused(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const TraceView view(script, trace);
-    if (script.buffer == 0 && !view.refusable()) return false;
+    const bool syn_data = script.fast_open && view.syn_has_data();
+    if (script.buffer == 0 && !view.refusable() && !syn_data) return false;
     const std::size_t shared = std::min(ours.bytes.size(), theirs.bytes.size());
     for (std::size_t at = 0; at < shared; ++at)
         if (ours.bytes[at] != theirs.bytes[at])
             return view.contradicted(static_cast<int>(at)) || view.count_flag(kUrg) > 0;
+    if (ours.end == End::eof && view.fin_contradicted()) return true;
     return ours.bytes.size() > shared && (view.fin_contradicted() || view.count_flag(kUrg) > 0);
 }
 
@@ -125,8 +128,8 @@ bool neighbouring_syns(const Difference& difference) {
 // Data on the SYN of a connection whose tuple is in use by one that we think is open: a gap, or nothing.
 bool fast_open_on_used_tuple(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    const bool lacks =
-        theirs.bytes.starts_with(ours.bytes) || theirs.bytes.ends_with(ours.bytes) || ours.gap_bytes != 0;
+    const bool lacks = theirs.bytes.starts_with(ours.bytes) || theirs.bytes.ends_with(ours.bytes) ||
+                       ours.gap_bytes != 0 || ours.abandoned;
     return script.fast_open && lacks && TraceView(script, trace).syn_has_data();
 }
 

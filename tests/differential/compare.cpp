@@ -21,7 +21,8 @@ std::string describe(const std::string& bytes, const char* end) {
 }
 
 std::string describe_ours(const EngineStream& stream) {
-    const std::string end = stream.abandoned ? std::string("abandoned as ") + reason_name(stream.reason) : end_name(stream.end);
+    const std::string end =
+        stream.abandoned ? std::string("abandoned as ") + reason_name(stream.reason) : end_name(stream.end);
     return describe(stream.bytes, end.c_str()) +
            (stream.gap_bytes != 0 ? ", gap of " + std::to_string(stream.gap_bytes) : "");
 }
@@ -34,9 +35,7 @@ bool given_up_rightly(const EngineSetup& setup, const EngineStream& ours, const 
 }
 
 // So early that no sink was opened. The ledger tells the reason.
-bool given_up_unopened(const EngineSetup& setup, const EngineResult& result) {
-    return !setup.as_linux && result.muted;
-}
+bool given_up_unopened(const EngineSetup& setup, const EngineResult& result) { return !setup.as_linux && result.muted; }
 
 bool equal(const EngineStream& ours, const Connection& theirs) {
     return !ours.abandoned && ours.gap_bytes == 0 && ours.bytes == theirs.bytes && ours.end == theirs.end;
@@ -99,7 +98,8 @@ std::string compare(const Script& script, const Trace& trace, const EngineSetup&
     if (!result.fault.empty()) return setup_name(setup) + ": " + result.fault;
     Alignment alignment(script, trace, setup, result);
     if (!alignment.align()) return setup_name(setup) + ":" + alignment.text();
-    for (const char* const name : alignment.names()) ++explained[(setup.as_linux ? "as linux, " : "drop, ") + std::string(name)];
+    for (const char* const name : alignment.names())
+        ++explained[(setup.as_linux ? "as linux, " : "drop, ") + std::string(name)];
     return {};
 }
 

@@ -39,7 +39,7 @@ struct EngineResult {
     std::uint64_t conflict_bytes = 0;  // dropped as overlap_conflict
     std::uint64_t urgent_bytes = 0;
     bool muted = false;  // a flow was given up, perhaps before anything was delivered
-    std::string fault;  // a broken promise: the ledger, the order of calls
+    std::string fault;   // a broken promise: the ledger, the order of calls
 };
 
 EngineResult run_engine(const Trace& trace, const EngineSetup& setup);

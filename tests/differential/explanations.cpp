@@ -26,9 +26,15 @@ bool contradicted_bytes(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const TraceView view(script, trace);
     const bool same_end = ours.bytes.size() == theirs.bytes.size() && ours.end == theirs.end;
-    if (!setup.as_linux || ours.bytes.size() > theirs.bytes.size() || !(same_end || view.has_reset())) return false;
-    for (std::size_t at = 0; at < ours.bytes.size(); ++at)
-        if (ours.bytes[at] != theirs.bytes[at] && !view.contradicted(static_cast<int>(at))) return false;
+    if (setup.as_linux && view.contradicts() && view.count_flag(kUrg) > 0) return true;  // places are shifted
+    if (!setup.as_linux || !(same_end || view.has_reset() || view.fin_contradicted())) return false;
+    const int taken_out = view.count_flag(kUrg);
+    for (std::size_t at = 0; at < std::min(ours.bytes.size(), theirs.bytes.size()); ++at) {
+        bool contradicted = ours.bytes[at] == theirs.bytes[at];
+        for (int shift = 0; shift <= taken_out && !contradicted; ++shift)
+            contradicted = view.contradicted(static_cast<int>(at) + shift);
+        if (!contradicted) return false;
+    }
     return true;
 }
 
@@ -74,11 +80,13 @@ bool fast_open_reset_unread(const Difference& difference) {
 bool first_copy_refused(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const TraceView view(script, trace);
-    if (script.buffer == 0 && !view.refusable()) return false;
+    const bool syn_data = script.fast_open && view.syn_has_data();
+    if (script.buffer == 0 && !view.refusable() && !syn_data) return false;
     const std::size_t shared = std::min(ours.bytes.size(), theirs.bytes.size());
     for (std::size_t at = 0; at < shared; ++at)
         if (ours.bytes[at] != theirs.bytes[at])
             return view.contradicted(static_cast<int>(at)) || view.count_flag(kUrg) > 0;
+    if (ours.end == End::eof && view.fin_contradicted()) return true;
     return ours.bytes.size() > shared && (view.fin_contradicted() || view.count_flag(kUrg) > 0);
 }
 
@@ -95,6 +103,21 @@ bool beyond_small_window(const Difference& difference) {
     return script.buffer != 0 && theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).client_reset();
 }
 
+// Routers drop packets with a wrong IP checksum, so the worker does not compute it.
+bool wrong_ip_checksum(const Difference& difference) {
+    for (const Step& step : difference.script.steps)
+        if (step.bad_ip && !difference.script.ipv6) return true;
+    return false;
+}
+
+// A RST behind bytes that the kernel had refused, so that for it the RST lies elsewhere: we end too early.
+bool reset_behind_refused(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const TraceView view(script, trace);
+    const bool ended = ours.bytes.empty() || ours.end == End::reset;
+    return ended && theirs.bytes.starts_with(ours.bytes) && view.client_reset() && view.refusable();
+}
+
 // Two SYNs whose numbers lie so near to each other that the second could carry the data before the first one's bytes.
 bool neighbouring_syns(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
@@ -105,7 +128,9 @@ bool neighbouring_syns(const Difference& difference) {
 // Data on the SYN of a connection whose tuple is in use by one that we think is open: a gap, or nothing.
 bool fast_open_on_used_tuple(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    return script.fast_open && theirs.bytes.ends_with(ours.bytes) && TraceView(script, trace).syn_has_data();
+    const bool lacks = theirs.bytes.starts_with(ours.bytes) || theirs.bytes.ends_with(ours.bytes) ||
+                       ours.gap_bytes != 0 || ours.abandoned;
+    return script.fast_open && lacks && TraceView(script, trace).syn_has_data();
 }
 
 // After a RST the client uses the tuple again with the same ISN: nothing tells its packets from retransmissions.
@@ -117,14 +142,14 @@ bool same_isn_again(const Difference& difference) {
 // A handshake refuses a RST with an old timestamp, a connection does not.
 bool old_reset_in_handshake(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    return setup.carriers != Carriers::in_step && ours.bytes.empty() && TraceView(script, trace).old_reset();
+    return theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).old_reset();
 }
 
 // Packets with the numbers of the tuple's next connection while the former one lives.
 bool next_connection_early(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    return setup.carriers != Carriers::in_step && theirs.bytes.starts_with(ours.bytes) &&
-           TraceView(script, trace).next_connection_early();
+    const bool lacks = theirs.bytes.starts_with(ours.bytes) || ours.gap_bytes != 0;
+    return setup.carriers != Carriers::in_step && lacks && TraceView(script, trace).next_connection_early();
 }
 
 struct Explanation {
@@ -140,6 +165,8 @@ constexpr Explanation kExplanations[] = {
     {"contradicting bytes, the first copy was refused", first_copy_refused},
     {"bytes behind a queued FIN", bytes_behind_queued_fin},
     {"a RST behind the window of a small buffer", beyond_small_window},
+    {"a wrong IP checksum", wrong_ip_checksum},
+    {"a RST behind refused bytes", reset_behind_refused},
     {"two SYNs within 64 KiB", neighbouring_syns},
     {"Fast Open on a tuple in use", fast_open_on_used_tuple},
     {"the same ISN after a RST", same_isn_again},
@@ -161,14 +188,17 @@ bool one_sided_decides(const Script& script, const Trace& trace) {
     if (script.buffer != 0) return false;         // what has room
     if (trace.connections.empty()) return false;  // whether the server accepts
     const TraceView view(script, trace);
+    if (std::any_of(script.steps.begin(), script.steps.end(), [](const Step& step) { return step.bad_ip != 0; }))
+        return false;                             // whether it arrives
     if (view.server_reset()) return false;        // the server's own end of it
     if (view.different_syns()) return false;      // which of them it answers
     if (view.syn_has_data()) return false;        // whether Fast Open is on, and counts
     if (view.count_flag(kUrg) > 0) return false;  // when the application reads
     if (view.fin_contradicted() || view.contradicts()) return false;
     if (view.ahead() > kCertainWindow) return false;  // where the window ends
-    return !view.refusable() && !view.bare_timestamps() && !view.bare_reset() && !view.neighbouring_syns() &&
-           !view.next_connection_early() && !view.same_isn_after_reset() && !view.reset_before_syn();
+    return !view.refusable() && !view.malformed_options() && !view.bare_timestamps() && !view.bare_reset() &&
+           !view.neighbouring_syns() && !view.next_connection_early() && !view.same_isn_after_reset() &&
+           !view.reset_before_syn();
 }
 
 }  // namespace umbra::differential

@@ -132,12 +132,13 @@ void second_connection(Client& client) {
     client.clock += 10;
     const bool before_over = client.dice.chance(20);
     if (client.dice.chance(80)) acknowledge(client);
-    if (!before_over) client.add([&] {
-        Step reset = client.packet(0, 0, kRst);
-        reset.conn = client.conn - 1;
-        for (const Step& step : client.script.steps) reset.at = std::max(reset.at, step.at + step.len);
-        return reset;
-    }());
+    if (!before_over)
+        client.add([&] {
+            Step reset = client.packet(0, 0, kRst);
+            reset.conn = client.conn - 1;
+            for (const Step& step : client.script.steps) reset.at = std::max(reset.at, step.at + step.len);
+            return reset;
+        }());
     handshake(client);
     const int total = client.dice.between(1, 60);
     send_stream(client, total);

@@ -34,7 +34,8 @@ struct Place {
         const int index = dice.between(first, last);
         if (index > 0 && step.kind == kPacket) {
             const Step& before = script.steps[static_cast<std::size_t>(index - 1)];
-            if (step.tsval != kAbsent && before.tsval != kAbsent && step.tsval == usual.tsval) step.tsval = before.tsval;
+            if (step.tsval != kAbsent && before.tsval != kAbsent && step.tsval == usual.tsval)
+                step.tsval = before.tsval;
         }
         script.steps.insert(script.steps.begin() + index, step);
     }

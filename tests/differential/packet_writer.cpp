@@ -60,8 +60,10 @@ std::string payload_of(const Step& step) {
 
 std::string tcp_segment(const Script& script, const Step& step, const FlowTuple& tuple, const Heard& heard) {
     const std::string options = tcp_options(step, heard);
-    const unsigned words = step.doff != 0 ? static_cast<unsigned>(step.doff) : 5 + static_cast<unsigned>(options.size()) / 4;
-    const std::uint32_t seq = script.first_byte(step.conn) + static_cast<std::uint32_t>(step.at) - ((step.flags & 0x02) != 0 ? 1 : 0);
+    const unsigned words =
+        step.doff != 0 ? static_cast<unsigned>(step.doff) : 5 + static_cast<unsigned>(options.size()) / 4;
+    const std::uint32_t seq =
+        script.first_byte(step.conn) + static_cast<std::uint32_t>(step.at) - ((step.flags & 0x02) != 0 ? 1 : 0);
     const bool acks = (step.flags & 0x10) != 0 || step.ack != 0;
     const std::uint32_t ack = acks ? heard.server_next + static_cast<std::uint32_t>(step.ack) : 0;
     std::string segment = be16(tuple.client.port) + be16(tuple.server.port) + be32(seq) + be32(ack) +
@@ -96,7 +98,7 @@ std::string ipv6(const Step& step, const FlowTuple& tuple, const std::string& se
     unsigned next = 6;
     if (step.ip_extra == kIpNop) next = 0, extensions = std::string("\x06\0\x01\x04\0\0\0\0", 8);
     if (step.ip_extra == kIpRecordRoute) next = 44, extensions = std::string("\x06\0\0\0\0\0\0\x07", 8);
-    if (step.ip_extra == kIpSourceRoute) next = 43, extensions = std::string("\x06\0\x02\x01\0\0\0\0", 8) ;
+    if (step.ip_extra == kIpSourceRoute) next = 43, extensions = std::string("\x06\0\x02\x01\0\0\0\0", 8);
     const auto length = static_cast<unsigned>(static_cast<int>(extensions.size() + segment.size()) + step.ip_len);
     return std::string("\x60\0\0\0", 4) + be16(length) + one(next) + "\x40" + sixteen(tuple.client.address) +
            sixteen(tuple.server.address) + extensions + segment;

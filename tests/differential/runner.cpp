@@ -24,7 +24,8 @@ void count(RunReport& report, const Trace& trace, const Verdict& verdict) {
     for (const auto& [name, times] : verdict.explained) report.explained[name] += times;
 }
 
-void work(const RunPlan& plan, std::atomic<std::uint64_t>& next, std::atomic<std::uint64_t>& failures, RunReport& report) {
+void work(const RunPlan& plan, std::atomic<std::uint64_t>& next, std::atomic<std::uint64_t>& failures,
+          RunReport& report) {
     auto oracle = TunOracle::make();
     if (!oracle) {
         report.error = oracle.error().message;
@@ -96,18 +97,20 @@ std::string to_text(const RunReport& report) {
 std::string narrate(const Trace& trace) {
     std::ostringstream out;
     for (const TracePacket& packet : trace.packets) {
-        const auto decoded = decode({as_bytes(packet.bytes), static_cast<std::uint32_t>(packet.bytes.size()),
-                                     LinkType::raw_ip, packet.from_client ? ChecksumState::verify : ChecksumState::trusted, 0},
-                                    {});
+        const auto decoded =
+            decode({as_bytes(packet.bytes), static_cast<std::uint32_t>(packet.bytes.size()), LinkType::raw_ip,
+                    packet.from_client ? ChecksumState::verify : ChecksumState::trusted, 0},
+                   {});
         const auto& tcp = decoded.packet;
         out << (packet.from_client ? "  > " : "  <     ") << "status " << static_cast<int>(decoded.status) << " flags "
-            << std::hex << static_cast<int>(tcp.flags) << std::dec << " seq " << tcp.seq << " ack " << tcp.ack << " len "
-            << tcp.payload.size() << " win " << tcp.window;
+            << std::hex << static_cast<int>(tcp.flags) << std::dec << " seq " << tcp.seq << " ack " << tcp.ack
+            << " len " << tcp.payload.size() << " win " << tcp.window;
         if (tcp.options.tsval) out << " ts " << *tcp.options.tsval << "/" << tcp.options.tsecr;
         out << '\n';
     }
     for (const Connection& connection : trace.connections)
-        out << "  read " << connection.bytes.size() << " bytes, " << end_name(connection.end) << " " << connection.bytes.substr(0, 200) << '\n';
+        out << "  read " << connection.bytes.size() << " bytes, " << end_name(connection.end) << " "
+            << connection.bytes.substr(0, 200) << '\n';
     return out.str();
 }
 

@@ -19,8 +19,8 @@ constexpr Field<Step> kStepFields[] = {
 };
 
 constexpr Field<Script> kScriptFields[] = {
-    {"ipv6", &Script::ipv6}, {"fast_open", &Script::fast_open}, {"buffer", &Script::buffer},
-    {"late", &Script::late}, {"isn", &Script::isn},             {"isn_step", &Script::isn_step},
+    {"ipv6", &Script::ipv6}, {"fast_open", &Script::fast_open}, {"buffer", &Script::buffer}, {"late", &Script::late},
+    {"isn", &Script::isn},   {"isn_step", &Script::isn_step},
 };
 
 template <class Owner>

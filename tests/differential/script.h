@@ -57,7 +57,8 @@ struct Script {
 
     bool operator==(const Script&) const = default;
     std::uint32_t first_byte(int conn) const {
-        return static_cast<std::uint32_t>(isn) + static_cast<std::uint32_t>(conn) * static_cast<std::uint32_t>(isn_step) + 1;
+        return static_cast<std::uint32_t>(isn) +
+               static_cast<std::uint32_t>(conn) * static_cast<std::uint32_t>(isn_step) + 1;
     }
 };
 

@@ -34,7 +34,8 @@ public:
                 bytes += content_byte(step.conn, at, at == wrong_at_ ? 1 : step.content);
             Step answer;
             answer.flags = step.flags == kSyn ? kSyn | kAck : kAck;
-            trace.packets.push_back({false, -1, from_server(script, trace.tuple, answer, static_cast<int>(bytes.size()))});
+            trace.packets.push_back(
+                {false, -1, from_server(script, trace.tuple, answer, static_cast<int>(bytes.size()))});
             heard.server_next = kServerIsn + 1;
         }
         if (!bytes.empty()) trace.connections.push_back({bytes, End::open});

@@ -6,6 +6,15 @@
 
 namespace umbra::differential {
 
+namespace {
+
+// One behind the packet's last byte, from the connection's first one.
+int end_of(const TcpPacket& tcp, std::uint32_t first_byte) {
+    return seq_distance(first_byte, tcp.seq) + static_cast<int>(tcp.payload.size());
+}
+
+}  // namespace
+
 TraceView::TraceView(const Script& script, const Trace& trace) : script_(script) {
     for (const TracePacket& packet : trace.packets) {
         const auto decoded = decode({as_bytes(packet.bytes), static_cast<std::uint32_t>(packet.bytes.size()),
@@ -93,11 +102,11 @@ bool TraceView::refusable() const {
 bool TraceView::fin_contradicted() const {
     for (const Packet& fin : packets_) {
         if (!fin.step || (fin.tcp.flags & kFin) == 0) continue;
-        const int place = fin.step->at + fin.step->len;
+        const int place = end_of(fin.tcp, script_.first_byte(fin.step->conn));
         for (const Packet& packet : packets_) {
             if (!packet.step || packet.step->conn != fin.step->conn) continue;
-            const int end = packet.step->at + packet.step->len;
-            if (packet.step->len > 0 && end > place) return true;
+            const int end = end_of(packet.tcp, script_.first_byte(packet.step->conn));
+            if (!packet.tcp.payload.empty() && end > place) return true;
             if ((packet.tcp.flags & kFin) != 0 && end != place) return true;
         }
     }
@@ -122,6 +131,11 @@ bool TraceView::different_syns() const {
         first = &packet;
     }
     return false;
+}
+
+bool TraceView::malformed_options() const {
+    return std::any_of(packets_.begin(), packets_.end(),
+                       [](const Packet& packet) { return packet.tcp.options.malformed; });
 }
 
 bool TraceView::old_reset() const {
@@ -178,7 +192,8 @@ int TraceView::ahead() const {
 
 bool TraceView::bare_timestamps() const {
     return std::any_of(packets_.begin(), packets_.end(), [this](const Packet& bare) {
-        if (!bare.from_client || !bare.tcp.payload.empty() || (bare.tcp.flags & (kSyn | kFin | kRst)) != 0) return false;
+        if (!bare.from_client || !bare.tcp.payload.empty() || (bare.tcp.flags & (kSyn | kFin | kRst)) != 0)
+            return false;
         return bare.tcp.options.tsval && std::any_of(packets_.begin(), packets_.end(), [&bare](const Packet& packet) {
                    return &packet > &bare && packet.from_client && packet.tcp.options.tsval &&
                           seq_before(*packet.tcp.options.tsval, *bare.tcp.options.tsval);

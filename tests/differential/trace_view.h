@@ -34,6 +34,7 @@ public:
     // Bytes behind a FIN, or FINs at two places.
     bool fin_contradicted() const;
     bool different_syns() const;
+    bool malformed_options() const;
     bool neighbouring_syns() const;
     bool old_reset() const;
     bool same_isn_after_reset() const;

@@ -89,9 +89,7 @@ bool read_some(int fd, Connection& connection, bool& over, std::size_t limit) {
 
 }  // namespace
 
-const char* end_name(End end) {
-    return end == End::open ? "open" : end == End::eof ? "EOF" : "reset";
-}
+const char* end_name(End end) { return end == End::open ? "open" : end == End::eof ? "EOF" : "reset"; }
 
 Result<std::unique_ptr<TunOracle>> TunOracle::make() {
     std::unique_ptr<TunOracle> oracle(new TunOracle);

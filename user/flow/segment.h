@@ -19,8 +19,9 @@ struct TcpOptions {
     std::uint32_t tsecr = 0;
     std::optional<std::uint8_t> window_scale;
     bool sack_permitted = false;
-    bool mptcp = false;  // kind 30 present
-    bool md5 = false;    // kind 19 present
+    bool mptcp = false;      // kind 30 present
+    bool md5 = false;        // kind 19 present
+    bool malformed = false;  // ended by a length that cannot be
 };
 
 struct SegmentHeader {

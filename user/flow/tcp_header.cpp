@@ -38,7 +38,8 @@ TcpOptions decode_tcp_options(Bytes bytes) {
         if (kind == kEnd) break;
         if (kind == kNoOperation) continue;
         const auto length = reader.u8();
-        if (!reader.ok() || length < 2 || length - 2u > reader.left()) break;
+        options.malformed = !reader.ok() || length < 2 || length - 2u > reader.left();
+        if (options.malformed) break;
         apply_option(options, kind, reader.take(length - 2u));
     }
     return options;

@@ -76,7 +76,8 @@ bool FlowEngine::moves_fin(Flow& flow, const ByteRun& run) {
     if (run.bytes_end() < flow.start) return false;  // of the connection before this one
     if (run.fin && flow.fin_claim == 0) flow.fin_claim = run.bytes_end();
     flow.highest = std::max(flow.highest, run.bytes_end());
-    const bool moved = flow.fin_claim != 0 && (flow.highest > flow.fin_claim || (run.fin && run.bytes_end() != flow.fin_claim));
+    const bool moved =
+        flow.fin_claim != 0 && (flow.highest > flow.fin_claim || (run.fin && run.bytes_end() != flow.fin_claim));
     if (moved && shared_.limits.on_conflict == ConflictPolicy::drop)
         StreamDelivery::abandon(flow, Reason::overlap_conflict);
     return flow.ending.has_value();

@@ -67,7 +67,8 @@ void Reassembler::on_live(std::uint32_t id, const Segment& segment) {
 void Reassembler::on_orphan(std::uint32_t id, const Segment& segment) {
     Flow& flow = flows_[id];
     if (shared_.mode == Mode::one_sided && !flow.parked.empty()) return on_syn_data_orphan(id, segment);
-    const bool useful = (segment.flags & kRst) == 0 && (!segment.payload.empty() || (segment.flags & (kFin | kUrg)) != 0);
+    const bool useful =
+        (segment.flags & kRst) == 0 && (!segment.payload.empty() || (segment.flags & (kFin | kUrg)) != 0);
     if (!useful || flow.parked.bytes() + segment.payload.size() > shared_.limits.orphan_bytes)
         return drop(*flow.row, Reason::no_handshake, segment);
     engine_.park(flow, segment);

@@ -48,9 +48,10 @@ Judgement judge_old_timestamp(const Flow& flow, const Segment& segment) {
     return {Judgement::park, Reason::paws};
 }
 
-// No ACK number of this connection. Linux takes such data on its fast path and refuses it elsewhere, and which one it
-// is depends on the application's reading. No client sends this.
-Judgement judge_old_ack(const Flow& flow, const Segment& segment, const ReassemblyLimits& limits) {
+// What no client sends, and what the server makes of it does not show. No ACK number of this connection: Linux takes
+// such data on its fast path and refuses it elsewhere. Malformed options: kernels with MD5 or AO signatures refuse
+// them.
+Judgement judge_doubtful(const Flow& flow, const Segment& segment, const ReassemblyLimits& limits) {
     if (end_of(flow, segment) <= flow.next) return {Judgement::drop, Reason::out_of_window};
     return {limits.on_conflict == ConflictPolicy::drop ? Judgement::give_up : Judgement::park, Reason::out_of_window};
 }
@@ -70,7 +71,8 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
     if (syn) return {Judgement::drop, Reason::out_of_window};
     if (!flow.one_sided && flow.server_known) {
         if (flow.kind == OpenKind::handshake && seq_before(segment.ack, flow.server_start))
-            return judge_old_ack(flow, segment, limits);
+            return judge_doubtful(flow, segment, limits);
+        if (segment.options.malformed) return judge_doubtful(flow, segment, limits);
         if (acks_what_was_never_sent(flow, segment)) return {Judgement::park};
     }
     return {};

@@ -11,12 +11,12 @@ namespace umbra {
 struct Judgement {
     enum Kind : std::uint8_t {
         accept,
-        drop,    // `reason` says why
-        reset,   // a RST that ends the connection
-        finish,  // a RST after the client's FIN was delivered
+        drop,              // `reason` says why
+        reset,             // a RST that ends the connection
+        finish,            // a RST after the client's FIN was delivered
         reset_behind_gap,  // a RST that ends the connection if what lies before it was lost
-        give_up,  // nothing tells what the server makes of it: the flow ends
-        park,     // depends on a server packet that was not read yet
+        give_up,           // nothing tells what the server makes of it: the flow ends
+        park,              // depends on a server packet that was not read yet
     };
     Kind kind = accept;
     Reason reason = Reason::duplicate;

@@ -149,6 +149,19 @@ TEST_F(KernelFinding, TheSameFinAgainContradictsNothing) {
     EXPECT_EQ(wire.script(), "ab[fin]");
 }
 
+TEST_F(KernelFinding, DataWithMalformedOptionsEndTheFlow) {
+    wire.handshake();
+    wire.client(0, "ab");
+    wire.server(2);
+    Segment doubtful = wire.segment(2, "XX");
+    doubtful.options.malformed = true;
+    wire.reassembler.on_segment(doubtful);
+    wire.client(2, "cd");
+    wire.server(4);
+    EXPECT_EQ(wire.bytes(), "ab");
+    EXPECT_EQ(wire.record()->close_reason, Reason::out_of_window);
+}
+
 TEST_F(KernelFinding, AnOldTimestampFillsWhatOnlyItCanFill) {
     handshake_with_timestamps(100);
     wire.reassembler.on_segment(stamped(0, "ab", 200));

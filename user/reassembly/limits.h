@@ -34,7 +34,7 @@ struct ReassemblyLimits {
     std::size_t orphan_bytes = 256 << 10;  // of an orphan
     std::size_t hole_bytes = 16 << 20;     // farthest a segment may lie ahead, whatever the window says
     std::size_t memory = 128 << 20;        // of a worker; beyond: the flow that waits longest is shed
-    std::size_t marks = 64;                // server payloads remembered per flow until the capture catches up
+    std::size_t marks = 1024;              // answers of a flow that the capture has not caught up with
 
     TimeNs idle_timeout = 600 * kSecond;
     TimeNs closing_timeout = 60 * kSecond;  // after one side closed

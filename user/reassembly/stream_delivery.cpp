@@ -48,7 +48,7 @@ void StreamDelivery::note_client_ack(Flow& flow, const ByteRun& run, std::uint32
     const auto goes_on_unseen = [&](StreamPos at, std::uint32_t answer) {
         return run.start <= at && at < run.end() && !seq_after(ack, answer);
     };
-    for (Marks::Mark* mark = flow.marks.front(); mark; mark = mark->next)
+    for (Marks::Mark* mark = flow.marks.front(); mark && mark->at < run.end(); mark = mark->next)
         if (goes_on_unseen(mark->at, mark->answer)) mark->unseen = true;
     if (flow.told_at != 0 && flow.sink && goes_on_unseen(flow.told_at, flow.told_answer)) flow.sink->answer_unseen(now);
 }

@@ -80,9 +80,12 @@ def one_in_twenty():
     one_by_one(5, 15000)
 
 
-@case("5 % of the clones lost of pipelined, split, large and awaited requests")
+@case("5 % of the clones lost of split, large and awaited requests")
 def hostile_requests():
-    run = Run(5, seed=77, requests=4000, connections=12, reconnect=100, max_body=200 * 1024)
+    # Without pipelined flights: their client may read an early answer and go on with text that looks like a request,
+    # which no observer can tell apart (see ARCHITECTURE.md). Those that go on unseen are in the unit test.
+    run = Run(5, seed=77, requests=6000, connections=12, reconnect=100, max_body=200 * 1024,
+              mix="single=50,split=34,large=6,expect=2")
     run.describe()
     run.check_exact()
     run.check_counted()

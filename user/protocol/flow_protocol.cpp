@@ -34,7 +34,10 @@ FlowProtocol::FlowProtocol(ProtocolContext& context, const Flow& flow, MessageSi
 }
 
 void FlowProtocol::data(Bytes bytes, TimeNs now) {
-    if (mode_ == Mode::skipping && proof_.proven()) mode_ = Mode::joining;
+    if (mode_ == Mode::skipping && proof_.proven()) {
+        mode_ = Mode::joining;
+        splitter_.distrust_next_head();
+    }
     switch (mode_) {
         case Mode::detecting:
             return detect_data(bytes, now);

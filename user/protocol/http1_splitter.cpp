@@ -19,6 +19,13 @@ struct HeadScratch {
 };
 thread_local HeadScratch scratch;
 
+// None of them is the end of another one.
+bool is_registered(std::string_view method) {
+    constexpr std::string_view kMethods[] = {"GET",     "HEAD",  "POST",  "PUT",    "DELETE",
+                                             "OPTIONS", "PATCH", "TRACE", "CONNECT"};
+    return std::ranges::find(kMethods, method) != std::end(kMethods);
+}
+
 void to_request_head(wire::Http1Head& parsed, RequestHead& out) {
     out.method = parsed.method;
     out.target = parsed.target;
@@ -69,6 +76,11 @@ std::size_t Http1Splitter::begin_request(std::string_view head, Bytes after_head
         fail(reason_of(fault), now);
         return 0;
     }
+    if (distrusted_ && !is_registered(parsed.method)) {
+        fail(Reason::http_invalid, now);
+        return 0;
+    }
+    distrusted_ = false;
     head_end_.reset();
     const bool has_body = parsed.body != wire::BodyKind::none;
     const bool by_length = parsed.body == wire::BodyKind::length;
@@ -151,6 +163,7 @@ std::optional<std::uint64_t> Http1Splitter::next_request_in() const {
 void Http1Splitter::restart() {
     state_ = State::running;
     in_body_ = false;
+    distrusted_ = false;
     heads_ = 0;
     head_end_.reset();
 }

@@ -33,6 +33,8 @@ public:
     void drop_held(Reason reason);
     // The server kept HTTP after a request to switch, or the caller joins at a new boundary.
     void restart();
+    // The next head is a guess: it must begin with a registered method, so that "OST" is not taken for one.
+    void distrust_next_head() { distrusted_ = true; }
 
     State state() const { return state_; }
     Reason fault() const { return fault_; }
@@ -63,6 +65,7 @@ private:
     std::uint64_t accepted_ = 0;
     State state_ = State::running;
     Reason fault_ = Reason::http_invalid;
+    bool distrusted_ = false;
     bool in_body_ = false;
     bool close_after_ = false;
     bool switch_after_ = false;

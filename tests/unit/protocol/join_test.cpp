@@ -134,6 +134,22 @@ TEST(Join, AGapInTheLastRequestsBodyIsNotFollowedByAnother) {
     EXPECT_EQ(states(harness), (States{"/p gap"}));
 }
 
+// A client that pipelines, reads an answer and goes on in the middle of a later head.
+TEST(Join, TheEndOfAMethodIsNoMethod) {
+    for (const std::string head : {"ET", "OST", "UT", "ATCH", "ELETE", "PROPFIND"}) {
+        for (const std::size_t piece : {1, 1000}) {
+            FlowHarness harness;
+            harness.gap();
+            harness.server(kOk);
+            harness.data_in_pieces(head + get("/tail").substr(3), piece);
+            EXPECT_TRUE(harness.sink.requests.empty()) << head;
+            harness.server(kOk);
+            harness.data(get("/b") + "PROPFIND" + get("/c").substr(3));
+            EXPECT_EQ(states(harness), (States{"/b ended", "/c ended"}));
+        }
+    }
+}
+
 TEST(Join, AnAnswerThatTheClientHadNotSeenProvesNothing) {
     FlowHarness harness;
     harness.gap();

@@ -52,7 +52,7 @@ private:
     DecodeResult decoded(const TracePacket& packet, ChecksumState checksum) {
         return decode({as_bytes(packet.bytes), static_cast<std::uint32_t>(packet.bytes.size()), LinkType::raw_ip,
                        checksum, time()},
-                      {.virtual_device = false, .verify_ip_checksum = false});
+                      {});
     }
     void server(const TracePacket& packet) {
         if (setup_.mode == Mode::one_sided) return;
@@ -106,7 +106,8 @@ EngineResult run_engine(const Trace& trace, const EngineSetup& setup) {
     EngineResult result;
     for (const auto& record : feeder.observer.records) {
         const bool given_up = record->close_kind == CloseKind::abandoned;
-        result.streams.push_back({record->bytes, end_of(*record), given_up, record->close_reason, record->gap_bytes});
+        result.streams.push_back({record->bytes, end_of(*record), given_up, record->close_reason, record->gap_bytes,
+                                  record->kind == OpenKind::midstream});
     }
     result.conflict_bytes = feeder.observer.dropped(Reason::overlap_conflict);
     result.urgent_bytes = feeder.observer.dropped(Reason::urgent);

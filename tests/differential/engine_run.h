@@ -32,6 +32,7 @@ struct EngineStream {
     bool abandoned = false;
     Reason reason = Reason::duplicate;
     std::uint64_t gap_bytes = 0;
+    bool midstream = false;
 };
 
 struct EngineResult {

@@ -64,7 +64,10 @@ bool urgent_timing(const Difference& difference) {
 // A RST with the number of the first byte, sent before the SYN, and read when the SYN-ACK is known already.
 bool reset_before_syn(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    return setup.carriers != Carriers::in_step && ours.bytes.empty() && TraceView(script, trace).reset_before_syn();
+    // What follows is joined midstream, and says so.
+    const bool rest = ours.midstream && theirs.bytes.ends_with(ours.bytes);
+    return setup.carriers != Carriers::in_step && (ours.bytes.empty() || rest) &&
+           TraceView(script, trace).reset_before_syn();
 }
 
 // The server took data with the SYN and reset the connection before the client's first packet was read.
@@ -103,13 +106,6 @@ bool beyond_small_window(const Difference& difference) {
     return script.buffer != 0 && theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).client_reset();
 }
 
-// Routers drop packets with a wrong IP checksum, so the worker does not compute it.
-bool wrong_ip_checksum(const Difference& difference) {
-    for (const Step& step : difference.script.steps)
-        if (step.bad_ip && !difference.script.ipv6) return true;
-    return false;
-}
-
 // A RST behind bytes that the kernel had refused, so that for it the RST lies elsewhere: we end too early.
 bool reset_behind_refused(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
@@ -118,11 +114,15 @@ bool reset_behind_refused(const Difference& difference) {
     return ended && theirs.bytes.starts_with(ours.bytes) && view.client_reset() && view.refusable();
 }
 
-// Two SYNs whose numbers lie so near to each other that the second could carry the data before the first one's bytes.
+// Two SYNs within 64 KiB: the second one's number could cover data that came with the first (Fast Open). Its flow then
+// lacks bytes, as a gap; only where they are as many as the first SYN brought, they are delivered.
 bool neighbouring_syns(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    const bool kind = ours.gap_bytes != 0 || ours.bytes.empty() || ours.bytes.ends_with(theirs.bytes);
-    return kind && TraceView(script, trace).neighbouring_syns();
+    const TraceView view(script, trace);
+    if (ours.gap_bytes != 0 || ours.bytes.empty()) return view.neighbouring_syns();
+    const bool more = ours.bytes.size() > theirs.bytes.size() && ours.bytes.ends_with(theirs.bytes);
+    return more && view.neighbouring_syns() &&
+           view.syn_brought(static_cast<int>(ours.bytes.size() - theirs.bytes.size()));
 }
 
 // Data on the SYN of a connection whose tuple is in use by one that we think is open: a gap, or nothing.
@@ -165,7 +165,6 @@ constexpr Explanation kExplanations[] = {
     {"contradicting bytes, the first copy was refused", first_copy_refused},
     {"bytes behind a queued FIN", bytes_behind_queued_fin},
     {"a RST behind the window of a small buffer", beyond_small_window},
-    {"a wrong IP checksum", wrong_ip_checksum},
     {"a RST behind refused bytes", reset_behind_refused},
     {"two SYNs within 64 KiB", neighbouring_syns},
     {"Fast Open on a tuple in use", fast_open_on_used_tuple},

@@ -107,7 +107,9 @@ TEST(DifferentialItself, AnotherEndIsADifference) {
     Trace trace = *oracle.play(script);
     for (const End end : {End::eof, End::reset}) {
         trace.connections[0].end = end;
-        EXPECT_FALSE(judge(script, trace, 0).same()) << end_name(end);
+        const Verdict verdict = judge(script, trace, 0);
+        EXPECT_FALSE(verdict.same()) << end_name(end) << ", explained as "
+                                     << (verdict.explained.empty() ? "nothing" : verdict.explained.begin()->first);
     }
 }
 

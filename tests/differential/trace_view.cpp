@@ -88,6 +88,13 @@ bool TraceView::syn_has_data() const {
     });
 }
 
+bool TraceView::syn_brought(int length) const {
+    return std::any_of(packets_.begin(), packets_.end(), [length](const Packet& packet) {
+        return packet.from_client && (packet.tcp.flags & kSyn) != 0 &&
+               static_cast<int>(packet.tcp.payload.size()) == length;
+    });
+}
+
 bool TraceView::refusable() const {
     int latest = kAbsent;
     for (const Packet& packet : packets_) {

@@ -29,6 +29,8 @@ public:
     bool bare_reset() const;
     bool reset_before_syn() const;
     bool syn_has_data() const;
+    // Some SYN brought this many bytes.
+    bool syn_brought(int length) const;
     // The client sent a timestamp or an ACK number that is not the usual one.
     bool refusable() const;
     // Bytes behind a FIN, or FINs at two places.

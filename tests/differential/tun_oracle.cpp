@@ -193,11 +193,31 @@ void TunOracle::step(Run& run, const Step& step, int index) {
     collect(run);
 }
 
-// Delayed acknowledgements are sent at once, twice: reading may make room for what is refused before.
+// A delayed acknowledgement is sent at once when the application asks for it; once it has shut down its own side, only
+// when a packet asks for it. Nothing of such a packet is cloned or taken.
+void TunOracle::acknowledge_now(Run& run) {
+    for (const auto& [fd, over] : run.accepted) {
+        set_option(fd.get(), IPPROTO_TCP, TCP_QUICKACK, 1);
+        tcp_info info{};
+        socklen_t size = sizeof info;
+        if (getsockopt(fd.get(), IPPROTO_TCP, TCP_INFO, &info, &size) < 0) continue;
+        if (info.tcpi_state != TCP_FIN_WAIT1 && info.tcpi_state != TCP_FIN_WAIT2 && info.tcpi_state != TCP_CLOSING)
+            continue;
+        for (int conn = 0; conn < 2; ++conn) {
+            Step probe;
+            probe.conn = conn;
+            probe.at = -1;
+            const std::string packet = write_packet(run.script, probe, run.trace.tuple, run.heard);
+            [[maybe_unused]] const auto written = write(tun_.get(), packet.data(), packet.size());
+        }
+    }
+}
+
+// Twice: reading may make room for what was refused before.
 void TunOracle::finish(Run& run) {
     for (int round = 0; round < 2; ++round) {
         read_all(run, true);
-        for (auto& [fd, over] : run.accepted) set_option(fd.get(), IPPROTO_TCP, TCP_QUICKACK, 1);
+        acknowledge_now(run);
         collect(run);
     }
     Trace unused;

@@ -38,6 +38,7 @@ private:
     void collect(Run& run);
     void accept_all(Run& run);
     void read_all(Run& run, bool everything);
+    void acknowledge_now(Run& run);
     void finish(Run& run);
 
     UniqueFd tun_;

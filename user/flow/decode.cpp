@@ -54,7 +54,9 @@ DecodeResult decode(const CapturedPacket& captured, const DecodeOptions& options
     result.packet = packet_of(ip, *header, captured.time);
     result.headers_only = cut;
     if (cut) return result;
-    if (captured.checksum == ChecksumState::verify) {
+    if (ip.wrong_checksum) {
+        result.status = DecodeStatus::bad_checksum;
+    } else if (captured.checksum == ChecksumState::verify) {
         const Checksum checksum = judge_checksum(ip);
         result.partial_checksum = checksum == Checksum::partial && options.virtual_device;
         if (checksum != Checksum::right && !result.partial_checksum) result.status = DecodeStatus::bad_checksum;

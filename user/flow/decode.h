@@ -22,7 +22,7 @@ enum class DecodeStatus : std::uint8_t {
     foreign,       // not TCP over IP
     fragment,      // TCP, but a part of a datagram only
     bad_header,    // the receiver drops it
-    bad_checksum,  // of TCP
+    bad_checksum,  // of TCP or IPv4
     truncated,     // whole on the wire, cut by the capture
 };
 

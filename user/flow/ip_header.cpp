@@ -52,7 +52,7 @@ IpPayload decode_ipv4(Bytes bytes, std::size_t missing, bool verify_checksum) {
     ip.status = DecodeStatus::bad_header;
     if (total == 0 && bytes.size() + missing > kLargestLengthField) total = bytes.size() + missing;  // BIG TCP
     if (header < kMinimumIpv4 || header > total || header > bytes.size() || total > bytes.size() + missing) return ip;
-    if (verify_checksum && checksum_fold(checksum_sum(bytes.first(header))) != 0xffff) return ip;
+    ip.wrong_checksum = verify_checksum && checksum_fold(checksum_sum(bytes.first(header))) != 0xffff;
     if (!ipv4_options_accepted(bytes.subspan(kMinimumIpv4, header - kMinimumIpv4))) return ip;
     if ((fragment & 0x3fff) != 0) {
         ip.status = DecodeStatus::fragment;

@@ -12,7 +12,8 @@ struct IpPayload {
     IpAddress source;
     IpAddress destination;
     Bytes tcp;
-    std::size_t missing = 0;  // bytes of `tcp` that the capture cut off
+    bool wrong_checksum = false;  // of the IPv4 header
+    std::size_t missing = 0;      // bytes of `tcp` that the capture cut off
 };
 
 // missing: bytes of the packet that the capture cut off.

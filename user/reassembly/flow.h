@@ -37,12 +37,14 @@ struct Flow {
     StreamPos start = 0;
     StreamPos delivered = 0;
     StreamPos next = 0;
-    StreamPos fin_at = 0;           // position of the FIN once it is in order; next is then one more
-    std::uint32_t refused_syn = 0;  // first byte of the client's last SYN for another connection
-    StreamPos fin_claim = 0;        // where the client's first FIN was, in order or not
-    StreamPos highest = 0;          // one behind the last byte of any accepted segment
-    StreamPos urgent_at = 0;        // the urgent byte that is still to come
-    StreamPos reset_at = 0;         // of a RST behind a hole, which counts if the hole is a gap
+    StreamPos fin_at = 0;  // position of the FIN once it is in order; next is then one more
+    // The client's last SYN for another connection: its first byte, and how many it brought.
+    std::uint32_t refused_syn = 0;
+    std::uint32_t refused_syn_bytes = 0;
+    StreamPos fin_claim = 0;  // where the client's first FIN was, in order or not
+    StreamPos highest = 0;    // one behind the last byte of any accepted segment
+    StreamPos urgent_at = 0;  // the urgent byte that is still to come
+    StreamPos reset_at = 0;   // of a RST behind a hole, which counts if the hole is a gap
     HeldBytes held;
     SegmentQueue queue;
     ParkedSegments parked;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "flow/tuple_hash.h"
 #include "reassembly/receiver.h"
 
 namespace umbra {
@@ -24,7 +25,7 @@ void FlowEngine::process(Flow& flow, const Segment& segment, bool trust_ack) {
     const Judgement judgement = judge(flow, segment, shared_.limits);
     switch (judgement.kind) {
         case Judgement::drop:
-            if ((segment.flags & (kSyn | kAck | kRst)) == kSyn) flow.refused_syn = segment.seq + 1;
+            note_refused_syn(flow, segment);
             return StreamDelivery::drop(flow, judgement.reason, segment.payload.size());
         case Judgement::reset:
         case Judgement::finish:
@@ -46,18 +47,32 @@ void FlowEngine::process(Flow& flow, const Segment& segment, bool trust_ack) {
     receive(flow, segment);
 }
 
-// Fast Open: the SYN-ACK covered data that came with the SYN, and the SYN is read only now.
+// Fast Open: the SYN-ACK covered data that came with a SYN, all of it, and a SYN is read only now. If it is another
+// one, the data were not captured: nothing that looks like them later is them.
 bool FlowEngine::rewinds_to_syn(Flow& flow, const Segment& segment) {
     if ((segment.flags & (kSyn | kAck | kRst | kFin)) != kSyn) return false;
     if (flow.kind != OpenKind::handshake || flow.sink_opened || flow.next != flow.start) return false;
+    if (shared_.recent_syns.seen(tuple_hash(flow.tuple, shared_.limits.hash_seed), flow.synack_ack)) return false;
     const StreamPos first = unwrap(segment.seq + 1, flow.start);
     if (first >= flow.start || flow.start - first > kLargestSynData) return false;
-    const std::size_t covered = std::min<std::size_t>(segment.payload.size(), flow.start - first);
-    flow.start = flow.next = flow.delivered = first;
-    take(flow, {first, segment.payload.first(covered), false}, segment.time);
-    StreamDelivery::drop(flow, Reason::out_of_window, segment.payload.size() - covered);
-    register_gap(flow);
+    if (first + segment.payload.size() == flow.start) {
+        flow.start = flow.next = flow.delivered = first;
+        take(flow, {first, segment.payload, false}, segment.time);
+        register_gap(flow);
+    } else {
+        lacks_syn_data(flow, static_cast<std::uint32_t>(flow.start - first), segment.time);
+        StreamDelivery::drop(flow, Reason::out_of_window, segment.payload.size());
+    }
     return true;
+}
+
+void FlowEngine::note_refused_syn(Flow& flow, const Segment& segment) {
+    const std::uint32_t first = segment.seq + 1;
+    const auto bytes = static_cast<std::uint32_t>(segment.payload.size());
+    if ((segment.flags & (kSyn | kAck | kRst)) != kSyn || first == flow.synack_ack) return;
+    if (first == flow.refused_syn && bytes <= flow.refused_syn_bytes) return;
+    flow.refused_syn = first;
+    flow.refused_syn_bytes = bytes;
 }
 
 void FlowEngine::receive(Flow& flow, const Segment& segment) {

@@ -26,7 +26,7 @@ public:
     void on_segment(Flow& flow, const Segment& segment);
     void on_server(Flow& flow, const ServerHeader& header);
     // The server took data with the SYN, and they are gone.
-    void lacks_syn_data(Flow& flow, std::uint32_t bytes);
+    void lacks_syn_data(Flow& flow, std::uint32_t bytes, TimeNs now);
     // The flow has become live: judges what was parked.
     void on_adopted(Flow& flow, TimeNs now);
     // All client packets cloned before server header number `epoch` were handed in.
@@ -41,6 +41,7 @@ public:
 
 private:
     void process(Flow& flow, const Segment& segment, bool trust_ack);
+    static void note_refused_syn(Flow& flow, const Segment& segment);
     void receive(Flow& flow, const Segment& segment);
     bool rewinds_to_syn(Flow& flow, const Segment& segment);
     bool moves_fin(Flow& flow, const ByteRun& run);

@@ -24,9 +24,10 @@ void FlowEngine::on_adopted(Flow& flow, TimeNs now) {
     conclude(flow);
 }
 
-void FlowEngine::lacks_syn_data(Flow& flow, std::uint32_t bytes) {
-    flow.start = flow.next = flow.delivered = flow.start - bytes;
-    register_gap(flow);
+void FlowEngine::lacks_syn_data(Flow& flow, std::uint32_t bytes, TimeNs now) {
+    const StreamPos end = flow.start;
+    flow.start = flow.next = flow.delivered = end - bytes;
+    delivery_.gap(flow, end, now);
 }
 
 // A hole below the ACK: lost in capture, unless the packets are still to be read.

@@ -1,13 +1,20 @@
 #include "reassembly/reassembler.h"
 
+#include <algorithm>
+
 namespace umbra {
 
 namespace {
 
-// Beyond the SYN-ACK's own number only data that came with the SYN can be acknowledged.
 constexpr std::int32_t kLargestSynData = 64 << 10;
 
 bool is_plain_syn(const Segment& segment) { return (segment.flags & (kSyn | kAck | kRst | kFin)) == kSyn; }
+
+// A server acknowledges a SYN alone, or with all data that it brought (Fast Open).
+bool is_syn_of(const Segment& segment, std::uint32_t acknowledged) {
+    const std::uint32_t ahead = acknowledged - (segment.seq + 1);
+    return is_plain_syn(segment) && (ahead == 0 || ahead == segment.payload.size());
+}
 
 void drop(umbra_ledger_row& row, Reason reason, const Segment& segment) {
     if (!segment.payload.empty()) ledger_dropped(row, reason, &umbra_units::bytes, segment.payload.size());
@@ -16,7 +23,7 @@ void drop(umbra_ledger_row& row, Reason reason, const Segment& segment) {
 }  // namespace
 
 Reassembler::Reassembler(const ReassemblyLimits& limits, Mode mode, StreamObserver& observer, umbra_worker_row& worker)
-    : shared_{limits, mode, observer, worker, SlabPool(limits.memory)},
+    : shared_{limits, mode, observer, worker, SlabPool(limits.memory), {}},
       engine_(shared_, *this),
       flows_(limits.hash_seed),
       embryos_(limits.embryos, limits.hash_seed),
@@ -26,7 +33,9 @@ Reassembler::~Reassembler() { shutdown(last_time_); }
 
 void Reassembler::on_segment(const Segment& segment) {
     last_time_ = segment.time;
-    const auto id = flows_.find(segment.tuple, hash_of(segment.tuple));
+    const auto hash = hash_of(segment.tuple);
+    if (is_plain_syn(segment) && segment.payload.empty()) shared_.recent_syns.note(hash, segment.seq + 1);
+    const auto id = flows_.find(segment.tuple, hash);
     if (id != kNoId) {
         route(id, segment);
     } else {
@@ -42,9 +51,10 @@ void Reassembler::route(std::uint32_t id, const Segment& segment) {
     if (flow.older == kNoId) return on_live(id, segment);
     const Flow& older = flows_[flow.older];
     const auto start = static_cast<std::uint32_t>(flow.start);
-    const bool newer_syn = is_plain_syn(segment) && seq_distance(segment.seq + 1, start) >= 0 &&
-                           seq_distance(segment.seq + 1, start) <= kLargestSynData;
-    const bool newer_data = segment.seq == start && segment.seq != static_cast<std::uint32_t>(older.next);
+    const bool newer_syn = is_syn_of(segment, start);
+    const StreamPos at = unwrap(segment.seq, older.next);
+    const bool repeated = at >= older.start && at < std::max(older.acked, older.next + 1);
+    const bool newer_data = segment.seq == start && !repeated;
     if (!newer_syn && !newer_data) return on_live(flow.older, segment);
     retire_older(id, segment.time);
     on_live(id, segment);
@@ -103,7 +113,8 @@ void Reassembler::on_stateless(const Segment& segment) {
 void Reassembler::on_embryo(Embryo& embryo, const Segment& segment, umbra_ledger_row& row) {
     const bool syn = is_plain_syn(segment);
     const auto ahead = seq_distance(segment.seq + 1, embryo.next);
-    const bool syn_data_taken = syn && embryo.server_seen && ahead > 0 && ahead <= kLargestSynData;
+    const bool syn_data_taken = syn && embryo.server_seen && ahead > 0 && ahead <= kLargestSynData &&
+                                !shared_.recent_syns.seen(hash_of(segment.tuple), embryo.next);
     const bool carries = !segment.payload.empty() || (segment.flags & (kFin | kUrg)) != 0;
     const bool opens = syn_data_taken || (!syn && (segment.flags & kAck) != 0 && carries);
     if (opens && (segment.flags & kRst) == 0) {

@@ -7,7 +7,6 @@ namespace {
 
 constexpr std::uint32_t kTouchedMask = (1u << kTouchedBits) - 1;
 constexpr std::int32_t kLargestAckJump = 1 << 30;
-constexpr std::int32_t kLargestSynData = 64 << 10;
 
 std::uint32_t end_of(const ServerHeader& header) {
     const unsigned flags = ((header.flags & kFin) != 0 ? 1u : 0u) + ((header.flags & kSyn) != 0 ? 1u : 0u);
@@ -110,15 +109,15 @@ void Reassembler::on_syn_ack_for_flow(std::uint32_t id, const ServerHeader& head
     }
     umbra_ledger_row& row = *flow.row;
     // Its SYN was read already: nothing of the older one comes any more, and data that came with it are gone.
-    const auto syn_data = seq_distance(flow.refused_syn, header.ack);
-    const bool syn_read = flow.refused_syn != 0 && syn_data >= 0 && syn_data <= kLargestSynData;
+    const std::uint32_t syn_data = header.ack - flow.refused_syn;
+    const bool syn_read = flow.refused_syn != 0 && (syn_data == 0 || syn_data == flow.refused_syn_bytes);
     if (flow.older != kNoId) retire_older(id, header.time);
     const auto newer = hatch(embryo, row, header.time);
     if (newer == kNoId) return;
     flows_[newer].older_epoch = shared_.epoch;
     if (syn_read) {
         retire_older(newer, header.time);
-        engine_.lacks_syn_data(flows_[newer], static_cast<std::uint32_t>(syn_data));
+        if (syn_data > 0) engine_.lacks_syn_data(flows_[newer], syn_data, header.time);
     }
     settle(newer, header.time);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "reassembly/limits.h"
+#include "reassembly/recent_syns.h"
 #include "reassembly/slab_pool.h"
 #include "reassembly/stream_sink.h"
 
@@ -13,6 +14,7 @@ struct ReassemblyShared {
     StreamObserver& observer;
     umbra_worker_row& worker;
     SlabPool pool;
+    RecentSyns recent_syns;
     std::uint64_t epoch = 0;  // server headers handed in so far
 };
 

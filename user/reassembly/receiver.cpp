@@ -19,8 +19,9 @@ bool timestamp_is_old(const Flow& flow, const Segment& segment, std::int32_t tol
 StreamPos last_ack_sent(const Flow& flow) { return flow.one_sided ? flow.next : std::min(flow.next, flow.acked); }
 
 std::uint64_t hole_limit(const Flow& flow, const ReassemblyLimits& limits) {
-    const std::uint64_t window =
-        flow.window != 0 ? std::uint64_t{flow.window} << flow.window_scale : std::uint64_t{kUnknownWindow};
+    const bool first_window = flow.kind == OpenKind::handshake && flow.server_known;  // that of a SYN-ACK has no scale
+    const std::uint64_t unknown = first_window ? 0 : kUnknownWindow;
+    const std::uint64_t window = flow.window != 0 ? std::uint64_t{flow.window} << flow.window_scale : unknown;
     return std::min<std::uint64_t>(std::max<std::uint64_t>(window, kSmallestHole), limits.hole_bytes);
 }
 

@@ -83,7 +83,7 @@ Worker::Reading Worker::read_queue(QueueSource& queue) {
 
 void Worker::handle(const CapturedPacket& packet) {
     bump(row_.captured_packets);
-    const auto decoded = decode(packet, {.virtual_device = false, .verify_ip_checksum = false});
+    const auto decoded = decode(packet, {.virtual_device = false});
     bump(row_.captured_bytes, decoded.packet.payload.size());
     if (decoded.status == DecodeStatus::ok) {
         if (decoded.partial_checksum) bump(row_.partial_checksums);

@@ -105,7 +105,7 @@ INSTANTIATE_TEST_SUITE_P(
     V4, DecodeHeader,
     testing::Values(
         Header{"udp", udp(), DecodeStatus::foreign},
-        Header{"bad_ip_checksum", bad_ip_checksum(), DecodeStatus::bad_header},
+        Header{"bad_ip_checksum", bad_ip_checksum(), DecodeStatus::bad_checksum},
         Header{"total_length_beyond_the_frame", PacketText{.ip_length = 200}.ipv4(), DecodeStatus::bad_header},
         Header{"total_length_zero", with_total_length(kV4, 0), DecodeStatus::bad_header},
         Header{"shortened_by_total_length", PacketText{.ip_length = 43}.ipv4(), DecodeStatus::bad_checksum},

@@ -130,6 +130,11 @@ bool same_but_answers(std::vector<Result> results, std::vector<Result> expected)
     return results == expected;
 }
 
+// The capture kept the headers of a packet only, which tell that there was one; when it is written again it is gone.
+bool cut_by_capture(const CapturedFlow& flow) {
+    return std::ranges::any_of(flow.frames, [](const RawFrame& frame) { return frame.wire_len > frame.bytes.size(); });
+}
+
 class CorpusMetamorphic : public testing::Test {
 protected:
     void SetUp() override {
@@ -147,7 +152,8 @@ protected:
             packets += flow.segments.size();
             const auto results = rewritten(flow, mode, framing);
             const auto& expected = original.results[static_cast<int>(mode)];
-            const bool same = answers == Answers::equal ? results == expected : same_but_answers(results, expected);
+            const bool exact = answers == Answers::equal && !cut_by_capture(original.flow);
+            const bool same = exact ? results == expected : same_but_answers(results, expected);
             EXPECT_TRUE(same) << flow.name << "\n now " << testing::PrintToString(results) << "\n was "
                               << testing::PrintToString(expected);
             for (const Result& result : results) bytes += result.bytes.size();

@@ -236,5 +236,37 @@ TEST_F(KernelFinding, DataOnTheNextConnectionsSynAreAGapNotForgotten) {
     EXPECT_EQ(wire.script(1), "[gap 5]late");
 }
 
+// Fast Open, and the SYN-ACK is read before the SYN.
+TEST_F(KernelFinding, ASynThatBroughtAllThatWasAcknowledgedIsDelivered) {
+    wire.syn_ack(5);
+    wire.syn("early");
+    wire.client(5, "late");
+    wire.server(9);
+    wire.drained();
+    EXPECT_EQ(wire.script(), "earlylate");
+}
+
+TEST_F(KernelFinding, ASynThatBroughtLessThanWasAcknowledgedIsAnotherOne) {
+    wire.syn_ack(5);
+    wire.syn("ear");
+    wire.client(5, "late");
+    wire.server(9);
+    wire.drained();
+    EXPECT_EQ(wire.script(), "[gap 5]late");
+    EXPECT_TRUE(wire.observer.closes());
+}
+
+// The client sent two SYNs, and the server answered the one without data: what the other one brought is nobody's.
+TEST_F(KernelFinding, DataOfASynAreNotTakenForThoseOfItsNeighbour) {
+    wire.syn({}, 5);
+    wire.syn_ack(5);
+    wire.syn("early");
+    wire.client(5, "late");
+    wire.server(9);
+    wire.drained();
+    EXPECT_EQ(wire.script(), "late");
+    EXPECT_TRUE(wire.observer.closes());
+}
+
 }  // namespace
 }  // namespace umbra::test

@@ -38,6 +38,17 @@ bool contradicted_bytes(const Difference& difference) {
     return true;
 }
 
+// Whether one becomes the other when at most `bytes` bytes of either are left out.
+bool equal_but_for(std::string_view a, std::string_view b, int bytes) {
+    const auto [left, right] = std::mismatch(a.begin(), a.end(), b.begin(), b.end());
+    a.remove_prefix(static_cast<std::size_t>(left - a.begin()));
+    b.remove_prefix(static_cast<std::size_t>(right - b.begin()));
+    if (a.empty() && b.empty()) return true;
+    if (bytes == 0) return false;
+    return (!a.empty() && equal_but_for(a.substr(1), b, bytes - 1)) ||
+           (!b.empty() && equal_but_for(a, b.substr(1), bytes - 1));
+}
+
 // Whether a pointer counts, and whether a later one puts the byte of an earlier one back, depends on when the
 // application reads, and on packets that are refused before there is a socket.
 bool urgent_timing(const Difference& difference) {
@@ -45,20 +56,7 @@ bool urgent_timing(const Difference& difference) {
     const int urgents = TraceView(script, trace).count_flag(0x20);
     if (!setup.as_linux || urgents == 0) return false;
     if (ours.end != theirs.end && !TraceView(script, trace).has_reset()) return false;
-    const std::string &a = ours.bytes, &b = theirs.bytes;
-    int skipped = 0;
-    std::size_t i = 0, j = 0;
-    while (i < a.size() || j < b.size()) {
-        if (i < a.size() && j < b.size() && a[i] == b[j]) {
-            ++i, ++j;
-        } else if (a.size() - i > b.size() - j) {
-            ++i, ++skipped;
-        } else {
-            ++j, ++skipped;
-        }
-        if (skipped > urgents) return false;
-    }
-    return true;
+    return equal_but_for(ours.bytes, theirs.bytes, urgents);
 }
 
 // A RST with the number of the first byte, sent before the SYN, and read when the SYN-ACK is known already.
@@ -133,10 +131,10 @@ bool fast_open_on_used_tuple(const Difference& difference) {
     return script.fast_open && lacks && TraceView(script, trace).syn_has_data();
 }
 
-// After a RST the client uses the tuple again with the same ISN: nothing tells its packets from retransmissions.
+// After its end the client uses the tuple again with the same ISN: nothing tells its packets from retransmissions.
 bool same_isn_again(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    return theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).same_isn_after_reset();
+    return theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).same_isn_again();
 }
 
 // A handshake refuses a RST with an old timestamp, a connection does not.
@@ -168,7 +166,7 @@ constexpr Explanation kExplanations[] = {
     {"a RST behind refused bytes", reset_behind_refused},
     {"two SYNs within 64 KiB", neighbouring_syns},
     {"Fast Open on a tuple in use", fast_open_on_used_tuple},
-    {"the same ISN after a RST", same_isn_again},
+    {"the same ISN again", same_isn_again},
     {"a RST with an old timestamp in the handshake", old_reset_in_handshake},
     {"packets of the next connection before its SYN", next_connection_early},
     {"Fast Open and reset before anything was read", fast_open_reset_unread},
@@ -196,7 +194,7 @@ bool one_sided_decides(const Script& script, const Trace& trace) {
     if (view.fin_contradicted() || view.contradicts()) return false;
     if (view.ahead() > kCertainWindow) return false;  // where the window ends
     return !view.refusable() && !view.malformed_options() && !view.bare_timestamps() && !view.bare_reset() &&
-           !view.neighbouring_syns() && !view.next_connection_early() && !view.same_isn_after_reset() &&
+           !view.neighbouring_syns() && !view.next_connection_early() && !view.same_isn_again() &&
            !view.reset_before_syn();
 }
 

@@ -48,10 +48,12 @@ int TraceView::connection_of(const Connection& theirs) const {
 
 bool TraceView::acknowledged_beyond(std::size_t wanted, const Connection& theirs) const {
     const std::uint32_t first = script_.first_byte(connection_of(theirs));
+    bool other = false;  // the server speaks of a connection with another number
     for (const Packet& packet : packets_) {
         if (packet.from_client || (packet.tcp.flags & kAck) == 0) continue;
         const auto acked = seq_distance(first, packet.tcp.ack);
-        if (acked > static_cast<int>(std::min(wanted, theirs.bytes.size())) &&
+        if ((packet.tcp.flags & kSyn) != 0) other = acked != 0 && !syn_brought(acked);
+        if (!other && acked > static_cast<int>(std::min(wanted, theirs.bytes.size())) &&
             acked <= static_cast<int>(theirs.bytes.size()) + 1)
             return true;
     }
@@ -153,19 +155,15 @@ bool TraceView::old_reset() const {
     });
 }
 
-bool TraceView::same_isn_after_reset() const {
-    bool reset = false;
-    for (const Packet& packet : packets_) {
-        if (!packet.from_client) continue;
-        if ((packet.tcp.flags & kRst) != 0) {
-            reset = true;
-        } else if (reset && (packet.tcp.flags & kSyn) != 0 && packet.step->at == 0) {
-            for (const Packet& before : packets_)
-                if (&before < &packet && before.from_client && (before.tcp.flags & kSyn) != 0 &&
-                    before.tcp.seq == packet.tcp.seq)
-                    return true;
-        }
-    }
+bool TraceView::same_isn_again() const {
+    const auto ends = [](const Packet& packet) {
+        return (packet.tcp.flags & kRst) != 0 || (packet.from_client && (packet.tcp.flags & kFin) != 0);
+    };
+    for (const Packet& first : packets_)
+        for (const Packet& again : packets_)
+            if (&first < &again && first.from_client && again.from_client && first.tcp.seq == again.tcp.seq &&
+                (first.tcp.flags & again.tcp.flags & kSyn) != 0 && std::any_of(&first, &again, ends))
+                return true;
     return false;
 }
 

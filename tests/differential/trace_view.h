@@ -39,7 +39,7 @@ public:
     bool malformed_options() const;
     bool neighbouring_syns() const;
     bool old_reset() const;
-    bool same_isn_after_reset() const;
+    bool same_isn_again() const;
     bool next_connection_early() const;
 
 private:

@@ -124,7 +124,8 @@ void Reassembler::on_embryo(Embryo& embryo, const Segment& segment, umbra_ledger
     if (!segment.payload.empty()) ledger_seen(row, &umbra_units::bytes, segment.payload.size());
     if (opens && (segment.flags & kRst) == 0) return drop(row, Reason::flow_table, segment);
     const bool old = embryo.timestamps && segment.options.tsval && seq_before(*segment.options.tsval, embryo.ts_recent);
-    if ((segment.flags & kRst) != 0 && segment.seq == embryo.next && !old) {
+    const bool refused = old || segment.options.md5 || segment.options.malformed;
+    if ((segment.flags & kRst) != 0 && segment.seq == embryo.next && !refused) {
         drop(row, Reason::client_reset, segment);
         return embryos_.erase(embryo);
     }

@@ -62,7 +62,8 @@ Judgement judge_doubtful(const Flow& flow, const Segment& segment, const Reassem
 Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits& limits) {
     const bool reset = (segment.flags & kRst) != 0, syn = (segment.flags & kSyn) != 0;
     if (flow.client_reset) return {Judgement::drop, Reason::out_of_window};
-    if ((segment.flags & (kAck | kRst | kSyn)) == 0 || segment.options.md5)
+    const bool doubtful_reset = reset && segment.options.malformed && !flow.one_sided;
+    if ((segment.flags & (kAck | kRst | kSyn)) == 0 || segment.options.md5 || doubtful_reset)
         return {Judgement::drop, Reason::bad_header};
     if (!reset && timestamp_is_old(flow, segment, kPawsTolerance)) return judge_old_timestamp(flow, segment);
     const StreamPos at = unwrap(segment.seq, flow.next);

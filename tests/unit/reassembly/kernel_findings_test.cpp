@@ -208,6 +208,21 @@ TEST_F(KernelFinding, ARstWithAnOldTimestampEndsNoHandshake) {
     EXPECT_EQ(wire.script(), "data");
 }
 
+TEST_F(KernelFinding, ARstWithASignatureNobodyAskedForEndsNothing) {
+    wire.handshake();
+    Segment reset = wire.segment(0, {}, kRst);
+    reset.options.md5 = true;
+    wire.reassembler.on_segment(reset);
+    wire.client(0, "da");
+    wire.server(2);
+    reset = wire.segment(2, {}, kRst);
+    reset.options.malformed = true;
+    wire.reassembler.on_segment(reset);
+    wire.client(2, "ta");
+    wire.server(4);
+    EXPECT_EQ(wire.script(), "data");
+}
+
 // The SYN of the next connection was read before its SYN-ACK: nothing of the older one comes any more.
 TEST_F(KernelFinding, TheNextConnectionsDataMayBeginOutOfOrder) {
     wire.handshake();

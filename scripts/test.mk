@@ -28,8 +28,9 @@ UPTO_capture := base net capture
 UPTO_flow := base net flow
 UPTO_reassembly := base net capture flow reassembly
 UPTO_protocol := base net wire protocol
-UPTO_replay := base net wire rules protocol replay
-UPTO_terminator := base net wire rules loader capture flow reassembly protocol replay terminator
+UPTO_edit := base net wire rules protocol edit
+UPTO_replay := base net wire rules protocol edit replay
+UPTO_terminator := base net wire rules loader capture flow reassembly protocol edit replay terminator
 UPTO_control := base net control
 unit_libs = $(foreach f,$(if $(UPTO_$(1)),$(UPTO_$(1)),$(FOLDERS)),$(call lib,$(f)))
 $(foreach f,$(UNIT_FOLDERS),$(eval $(call unit_test,$(f))))

@@ -14,16 +14,21 @@ namespace umbra::offline {
 // Everything goes to the same target.
 class SingleTarget : public Router, public OwnConnections {
 public:
-    SingleTarget(std::vector<Endpoint> endpoints, umbra_ledger_row& row) : row_(row) {
+    SingleTarget(std::vector<Endpoint> endpoints, umbra_ledger_row& row) {
         target_.endpoints = std::move(endpoints);
+        choice_.row = &row;
+        choice_.target = &target_;
     }
-    Choice choose(const FlowTuple&, const RequestHead*, TimeNs) override { return {&row_, &target_}; }
+    SingleTarget(const SingleTarget&) = delete;
+    SingleTarget& operator=(const SingleTarget&) = delete;
+
+    Selection choose(const FlowTuple&, const RequestHead*, TimeNs) override { return {{&choice_, 1}}; }
     void add(const FlowTuple&) override {}
     void remove(const FlowTuple&) override {}
 
 private:
     rules::MirrorTarget target_;
-    umbra_ledger_row& row_;
+    Choice choice_;
 };
 
 class ReplaySessions : public StreamObserver {

@@ -86,6 +86,7 @@ std::size_t Http1Splitter::begin_request(std::string_view head, Bytes after_head
     const bool by_length = parsed.body == wire::BodyKind::length;
     const std::size_t at_hand = by_length ? std::min<std::uint64_t>(parsed.content_length, after_head.size()) : 0;
     to_request_head(parsed, scratch.head);
+    scratch.head.size = head.size();
     scratch.head.whole = !has_body || (by_length && at_hand == parsed.content_length);
     close_after_ = scratch.head.close;
     switch_after_ = scratch.head.upgrade;

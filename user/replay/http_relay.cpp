@@ -13,18 +13,11 @@ wire::ResponseFramer::Method method_of(const RequestHead& head) {
 
 }  // namespace
 
-umbra_ledger_row* HttpRelay::head(const FlowTuple& flow, umbra_ledger_row& flow_row, const RequestHead& head) {
-    const Choice choice = shared_.router.choose(flow, &head, shared_.now);
-    if (!choice.row) {
-        ledger_seen(flow_row, &umbra_units::requests);
-        ledger_dropped(flow_row, choice.reason, &umbra_units::requests);
-        return nullptr;
-    }
+void HttpRelay::head(const RequestHead& head, const Choice& choice) {
     ledger_seen(*choice.row, &umbra_units::requests);
     if (upgrade_ == Upgrade::accepted) link_.drop(false);
     upgrade_ = head.upgrade ? Upgrade::waiting : Upgrade::none;
     upgrade_row_ = choice.row;
-    upgrade_guarded_ = choice.guard;
     if (shared_.stopped) {
         refuse_incoming(*choice.row, Reason::shutdown);
     } else if (!choice.target || choice.target->endpoints.empty()) {
@@ -34,7 +27,6 @@ umbra_ledger_row* HttpRelay::head(const FlowTuple& flow, umbra_ledger_row& flow_
     } else {
         accept(choice, head);
     }
-    return choice.row;
 }
 
 void HttpRelay::accept(const Choice& choice, const RequestHead& head) {

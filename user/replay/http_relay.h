@@ -20,7 +20,7 @@ public:
 
     HttpRelay(ReplayShared& shared, MirrorLink& link) : shared_(shared), link_(link) {}
 
-    umbra_ledger_row* head(const FlowTuple& flow, umbra_ledger_row& flow_row, const RequestHead& head);
+    void head(const RequestHead& head, const Choice& choice);
     void bytes(Bytes bytes);
     void end();
     void abort(Reason reason);
@@ -37,7 +37,6 @@ public:
     Upgrade upgrade() const { return upgrade_; }
     Reason upgrade_refusal() const { return upgrade_refusal_; }
     umbra_ledger_row* upgrade_row() const { return upgrade_row_; }
-    bool upgrade_guarded() const { return upgrade_guarded_; }
 
 private:
     struct Refused {
@@ -70,7 +69,6 @@ private:
     Upgrade upgrade_ = Upgrade::none;
     Reason upgrade_refusal_ = Reason::upgrade_refused;
     umbra_ledger_row* upgrade_row_ = nullptr;
-    bool upgrade_guarded_ = false;
 };
 
 }  // namespace umbra

@@ -2,12 +2,11 @@
 
 namespace umbra {
 
-Lane::Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow, umbra_ledger_row& row)
-    : owner_(owner), flow_(flow), row_(row), link_(shared, *this), http_(shared, link_), raw_(shared, link_) {}
+Lane::Lane(ReplayShared& shared, LaneOwner& owner)
+    : owner_(owner), link_(shared, *this), http_(shared, link_), raw_(shared, link_) {}
 
-void Lane::raw_begin() {
-    if (http_.upgrade() == HttpRelay::Upgrade::none) return raw_.begin(flow_, row_);
-    raw_.begin_upgraded(*http_.upgrade_row(), row_);
+void Lane::raw_begin_upgraded() {
+    raw_.begin_upgraded(*http_.upgrade_row());
     hand_over();
 }
 

@@ -1,4 +1,4 @@
-// Lane: one client flow on its way to the mirror: its link and the relay that speaks on it, HTTP first, raw after an
+// Lane: one client flow on its way to one mirror: its link and the relay that speaks on it, HTTP first, raw after an
 // upgrade or from the start. Outlives the flow until what the client finished is settled. Owned by the Replayer.
 #pragma once
 
@@ -20,13 +20,15 @@ public:
 
 class Lane : private LinkEvents {
 public:
-    Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow, umbra_ledger_row& row);
+    Lane(ReplayShared& shared, LaneOwner& owner);
 
-    umbra_ledger_row* head(const RequestHead& head) { return http_.head(flow_, row_, head); }
+    void head(const RequestHead& head, const Choice& choice) { http_.head(head, choice); }
     void bytes(Bytes bytes) { http_.bytes(bytes); }
     void end() { http_.end(); }
     void abort(Reason reason) { http_.abort(reason); }
-    void raw_begin();
+    void raw_begin(const Choice& choice) { raw_.begin(choice); }
+    // The latest request asked for another protocol, and the primary switched.
+    void raw_begin_upgraded();
     void raw_bytes(Bytes bytes) { raw_.bytes(bytes); }
     void raw_half_close() { raw_.half_close(); }
     // The flow is over; the lane may be gone after this call.
@@ -48,8 +50,6 @@ private:
     void after_event();
 
     LaneOwner& owner_;
-    const FlowTuple flow_;
-    umbra_ledger_row& row_;
     MirrorLink link_;
     HttpRelay http_;
     RawRelay raw_;

@@ -7,12 +7,9 @@ constexpr std::size_t kDiscardBytes = 1024 * 1024;
 constexpr unsigned kReadsPerEvent = 8;
 }  // namespace
 
-void RawRelay::begin(const FlowTuple& flow, umbra_ledger_row& flow_row) {
-    flow_row_ = row_ = &flow_row;
-    const Choice choice = shared_.router.choose(flow, nullptr, shared_.now);
-    state_ = State::connecting;
-    if (!choice.row) return fail(choice.reason);
+void RawRelay::begin(const Choice& choice) {
     row_ = choice.row;
+    state_ = State::connecting;
     if (shared_.stopped) return fail(Reason::shutdown);
     if (!choice.target || choice.target->endpoints.empty()) return fail(choice.reason);
     target_ = shared_.targets.find(choice.target->endpoints, nullptr);
@@ -20,9 +17,8 @@ void RawRelay::begin(const FlowTuple& flow, umbra_ledger_row& flow_row) {
     pump();
 }
 
-void RawRelay::begin_upgraded(umbra_ledger_row& row, umbra_ledger_row& flow_row) {
+void RawRelay::begin_upgraded(umbra_ledger_row& row) {
     row_ = &row;
-    flow_row_ = &flow_row;
     state_ = State::waiting;
 }
 
@@ -42,10 +38,6 @@ void RawRelay::fail(Reason reason) {
 }
 
 void RawRelay::bytes(Bytes bytes) {
-    if (row_ != flow_row_) {
-        ledger_dropped(*flow_row_, Reason::other_rule, &umbra_units::bytes, bytes.size());
-        ledger_seen(*row_, &umbra_units::bytes, bytes.size());
-    }
     if (state_ == State::open && link_.queued() == 0 && bytes.size() >= kDirectSendBytes) {
         const IoResult result = link_.send(bytes);
         ledger_mirrored(*row_, &umbra_units::bytes, result.count);

@@ -15,8 +15,8 @@ public:
     RawRelay(ReplayShared& shared, MirrorLink& link) : shared_(shared), link_(link) {}
 
     // Exactly one of these, first. After an upgrade the relay holds bytes until upgraded() or fail().
-    void begin(const FlowTuple& flow, umbra_ledger_row& flow_row);
-    void begin_upgraded(umbra_ledger_row& row, umbra_ledger_row& flow_row);
+    void begin(const Choice& choice);
+    void begin_upgraded(umbra_ledger_row& row);
     void upgraded();
     void fail(Reason reason);
 
@@ -38,7 +38,6 @@ private:
     ReplayShared& shared_;
     MirrorLink& link_;
     umbra_ledger_row* row_ = nullptr;
-    umbra_ledger_row* flow_row_ = nullptr;
     TargetRef target_;
     bool guard_ = false;
     State state_ = State::idle;

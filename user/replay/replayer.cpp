@@ -9,50 +9,6 @@ namespace {
 constexpr std::size_t kKeptChunkBytes = 4 * 1024 * 1024;
 }
 
-ReplayFlow::~ReplayFlow() {
-    if (lane_) close(CloseKind::shutdown, Reason::shutdown, shared_.now);
-}
-
-umbra_ledger_row* ReplayFlow::head(const RequestHead& head, TimeNs now) {
-    shared_.at(now);
-    return lane_->head(head);
-}
-
-void ReplayFlow::bytes(Bytes bytes, TimeNs now) {
-    shared_.at(now);
-    lane_->bytes(bytes);
-}
-
-void ReplayFlow::end(TimeNs now) {
-    shared_.at(now);
-    lane_->end();
-}
-
-void ReplayFlow::abort(Reason reason, TimeNs now) {
-    shared_.at(now);
-    lane_->abort(reason);
-}
-
-void ReplayFlow::raw_begin(TimeNs now) {
-    shared_.at(now);
-    lane_->raw_begin();
-}
-
-void ReplayFlow::raw_bytes(Bytes bytes, TimeNs now) {
-    shared_.at(now);
-    lane_->raw_bytes(bytes);
-}
-
-void ReplayFlow::raw_half_close(TimeNs now) {
-    shared_.at(now);
-    lane_->raw_half_close();
-}
-
-void ReplayFlow::close(CloseKind kind, Reason reason, TimeNs now) {
-    shared_.at(now);
-    std::exchange(lane_, nullptr)->close(kind, reason);
-}
-
 Replayer::Replayer(const Context& context, const ReplayLimits& limits)
     : shared_{context.io, context.router, context.own, context.worker, limits} {}
 
@@ -60,11 +16,15 @@ Replayer::~Replayer() { shutdown(shared_.now); }
 
 std::unique_ptr<ReplayFlow> Replayer::open(const FlowTuple& flow, umbra_ledger_row& flow_row, TimeNs now) {
     shared_.at(now);
+    LaneMaker& maker = *this;
+    return std::make_unique<ReplayFlow>(shared_, maker, flow, flow_row);
+}
+
+Lane& Replayer::make_lane() {
     LaneOwner& owner = *this;
-    auto lane = std::make_unique<Lane>(shared_, owner, flow, flow_row);
-    lane->list_index = lanes_.size();
-    lanes_.push_back(std::move(lane));
-    return std::make_unique<ReplayFlow>(shared_, *lanes_.back());
+    lanes_.push_back(std::make_unique<Lane>(shared_, owner));
+    lanes_.back()->list_index = lanes_.size() - 1;
+    return *lanes_.back();
 }
 
 void Replayer::retire(Lane& lane) {

@@ -6,35 +6,13 @@
 #include <memory>
 #include <vector>
 
-#include "protocol/message_sink.h"
 #include "replay/lane.h"
+#include "replay/replay_flow.h"
 #include "replay/replay_shared.h"
 
 namespace umbra {
 
-// The client's side of a lane. Destroying it without close() counts as a stop of the agent.
-class ReplayFlow : public MessageSink {
-public:
-    ReplayFlow(ReplayShared& shared, Lane& lane) : shared_(shared), lane_(&lane) {}
-    ~ReplayFlow() override;
-    ReplayFlow(const ReplayFlow&) = delete;
-    ReplayFlow& operator=(const ReplayFlow&) = delete;
-
-    umbra_ledger_row* head(const RequestHead& head, TimeNs now) override;
-    void bytes(Bytes bytes, TimeNs now) override;
-    void end(TimeNs now) override;
-    void abort(Reason reason, TimeNs now) override;
-    void raw_begin(TimeNs now) override;
-    void raw_bytes(Bytes bytes, TimeNs now) override;
-    void raw_half_close(TimeNs now) override;
-    void close(CloseKind kind, Reason reason, TimeNs now) override;
-
-private:
-    ReplayShared& shared_;
-    Lane* lane_;
-};
-
-class Replayer : private LaneOwner {
+class Replayer : private LaneOwner, private LaneMaker {
 public:
     // What the Replayer works with; all of it outlives the Replayer.
     struct Context {
@@ -59,6 +37,7 @@ public:
     const MirrorAnswers& answers() const { return shared_.answers; }
 
 private:
+    Lane& make_lane() override;
     void retire(Lane& lane) override;
 
     ReplayShared shared_;

@@ -2,28 +2,42 @@
 // Implemented outside this folder; the implementations outlive the Replayer.
 #pragma once
 
+#include <memory>
+#include <span>
+
 #include "base/clock.h"
 #include "base/ledger.h"
 #include "net/ip_address.h"
 #include "protocol/message_sink.h"
+#include "rules/mirror_settings.h"
 #include "rules/plan.h"
 
 namespace umbra {
 
-// row null: no rule takes it; it is counted in the flow's row as dropped under `reason`.
-// row set, target null or without endpoints: the row counts it as seen, then dropped under `reason`.
+// One mirror of the rule that a request or raw flow belongs to. The row counts it as seen; without a target that has
+// endpoints it is dropped under `reason`.
 struct Choice {
     umbra_ledger_row* row = nullptr;
-    const rules::MirrorTarget* target = nullptr;  // read during the call only
+    const rules::MirrorTarget* target = nullptr;                          // read during the call only
+    std::shared_ptr<const rules::MirrorSettings> settings = no_settings();  // never null
     Reason reason = Reason::no_endpoint;
     bool guard = false;  // report the connection to OwnConnections
+
+    static const std::shared_ptr<const rules::MirrorSettings>& no_settings();
+};
+
+// The mirrors of the winning rule, in its order; the first one's row is the rule's. Without any: no rule takes it, and
+// it is counted in the flow's row as dropped under `reason`. Valid until the next call of choose().
+struct Selection {
+    std::span<const Choice> mirrors = {};
+    Reason reason = Reason::unmatched;
 };
 
 class Router {
 public:
     virtual ~Router() = default;
     // Once per HTTP request; once per raw flow, with head null.
-    virtual Choice choose(const FlowTuple& flow, const RequestHead* head, TimeNs now) = 0;
+    virtual Selection choose(const FlowTuple& flow, const RequestHead* head, TimeNs now) = 0;
 };
 
 // The loop guard's list. client is our side. Called right after connect() was issued, and at close.

@@ -64,7 +64,7 @@ const rules::RequestView* PlanView::view_of(const RequestHead& head) {
     return &request_;
 }
 
-Choice PlanView::choose(const FlowTuple& flow, const RequestHead* head, TimeNs) {
+Selection PlanView::choose(const FlowTuple& flow, const RequestHead* head, TimeNs) {
     const auto* origin = state_ ? state_->plan.find_origin(flow.server) : nullptr;
     if (origin == nullptr) return {.reason = Reason::rule_removed};
     const auto position = static_cast<std::size_t>(origin - state_->plan.origins.data());
@@ -74,10 +74,10 @@ Choice PlanView::choose(const FlowTuple& flow, const RequestHead* head, TimeNs) 
     const auto winner = rules::select_rule(state_->plan, state_->matcher, *origin, flow.client.address, request);
     if (!winner || !state_->plan.rules[*winner].has_mirror) return {.reason = Reason::unmatched};
     const auto* target = state_->plan.rules[*winner].live_target(origin->service_port);
-    return {.row = state_->rows[*winner],
-            .target = target,
-            .reason = Reason::no_endpoint,
-            .guard = state_->guarded.contains(target)};
+    choice_.row = state_->rows[*winner];
+    choice_.target = target;
+    choice_.guard = state_->guarded.contains(target);
+    return {{&choice_, 1}};
 }
 
 }  // namespace umbra

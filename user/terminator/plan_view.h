@@ -26,7 +26,7 @@ public:
     // The row of the rule that a flow is cloned for: the first mirroring candidate that its client fits, as in the
     // BPF program. Null: no rule covers it.
     umbra_ledger_row* flow_row(const FlowTuple& flow) const;
-    Choice choose(const FlowTuple& flow, const RequestHead* head, TimeNs now) override;
+    Selection choose(const FlowTuple& flow, const RequestHead* head, TimeNs now) override;
 
 private:
     struct State {
@@ -41,6 +41,7 @@ private:
 
     umbra_ledger_row* rows_;
     std::unique_ptr<State> state_;
+    Choice choice_;               // the latest
     rules::RequestView request_;  // reused, so that routing allocates nothing in the steady state
 };
 

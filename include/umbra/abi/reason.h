@@ -57,7 +57,19 @@
 	X(rule_removed, "the rule was removed")                                        \
 	X(shutdown, "the agent stopped")                                               \
 	X(upgrade_refused, "the mirror did not switch protocols as the primary did")   \
-	X(injected, "thrown away on purpose by --inject-loss")
+	X(injected, "thrown away on purpose by --inject-loss")                           \
+	X(unsampled, "the request is outside the mirror's percentage")                 \
+	X(unsafe_method, "a method that may write, and the mirror takes safe ones only") \
+	X(h2_control, "HTTP/2 frames of the client's own connection: the mirror's has its own") \
+	X(h2_invalid, "HTTP/2 frames that break the protocol")                         \
+	X(h2_upgrade, "a switch from HTTP/1 to HTTP/2: the streams after it")          \
+	X(stream_limit, "more open streams than the limit of a flow")                  \
+	X(header_size, "a header list above the limit")                                \
+	X(mirror_in_flight, "more requests unanswered than the mirror's limit")        \
+	X(mirror_queue, "more bytes queued than the mirror's limit")                   \
+	X(mirror_rate, "more bytes per second than the mirror's limit")                \
+	X(mirror_refused, "the mirror refused the stream or is going away")            \
+	X(tls_failed, "no TLS connection to the mirror: handshake or certificate")
 
 #define UMBRA_KERNEL_REASON_ENUM(name, text) UMBRA_KERNEL_##name,
 enum umbra_kernel_reason { UMBRA_KERNEL_REASONS(UMBRA_KERNEL_REASON_ENUM) UMBRA_KERNEL_REASON_COUNT };

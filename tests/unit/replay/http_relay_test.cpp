@@ -224,9 +224,9 @@ TEST(HttpRelay, ChoicesOfTheRouterAreCounted) {
     umbra_ledger_row other{};
     rules::MirrorTarget empty;
     harness.router.by_request = [&](const RequestHead& head) -> Choice {
-        if (head.target == "/none") return {nullptr, nullptr, Reason::unmatched, false};
-        if (head.target == "/off") return {&harness.row, &empty, Reason::no_endpoint, false};
-        return {&other, &harness.target, Reason::no_endpoint, true};
+        if (head.target == "/none") return {.reason = Reason::unmatched};
+        if (head.target == "/off") return {.row = &harness.row, .target = &empty};
+        return {.row = &other, .target = &harness.target, .guard = true};
     };
     harness.data(get("/none") + get("/off") + get("/other"));
     harness.until([&] { return other.mirrored.requests == 1; });

@@ -28,9 +28,12 @@ inline std::string noise(std::size_t size) {
 
 class TestRouter : public Router {
 public:
-    Choice choose(const FlowTuple&, const RequestHead* head, TimeNs) override {
-        return by_request && head ? by_request(*head) : choice;
+    Selection choose(const FlowTuple&, const RequestHead* head, TimeNs) override {
+        latest = by_request && head ? by_request(*head) : choice;
+        if (!latest.row) return {.reason = latest.reason};
+        return {{&latest, 1}};
     }
+    Choice latest;
     Choice choice;
     std::function<Choice(const RequestHead&)> by_request;
 };
@@ -52,7 +55,8 @@ public:
     explicit ReplayHarness(const ReplayLimits& limits = {})
         : replayer(std::make_unique<Replayer>(Replayer::Context{io, router, own, worker}, limits)),
           context{observer, worker, {}} {
-        router.choice = {&row, &target, Reason::no_endpoint, false};
+        router.choice.row = &row;
+        router.choice.target = &target;
     }
     ~ReplayHarness() {
         flows.clear();
@@ -93,7 +97,7 @@ public:
     void data_in_pieces(std::string_view text, std::size_t piece, std::size_t flow = 0) {
         for (std::size_t at = 0; at < text.size(); at += piece) data(text.substr(at, piece), flow);
     }
-    void gap() { flows.at(0)->protocol->gap(1, now); }
+    void gap(std::uint32_t length = 1) { flows.at(0)->protocol->gap(length, now); }
     void server_says(std::string_view prefix) { flows.at(0)->protocol->server_payload(as_bytes(prefix), now); }
     void close(CloseKind kind = CloseKind::finished, std::size_t flow = 0, Reason reason = Reason::idle) {
         auto& protocol = flows.at(flow)->protocol;

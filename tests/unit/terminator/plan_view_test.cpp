@@ -35,6 +35,8 @@ PlanMessage message(std::vector<rules::PlanRule> plan_rules) {
     return result;
 }
 
+Choice first(const Selection& selection) { return selection.mirrors.empty() ? Choice{} : selection.mirrors.front(); }
+
 class PlanViewTest : public testing::Test {
 protected:
     std::vector<umbra_ledger_row> rows_ = std::vector<umbra_ledger_row>(UMBRA_MAX_RULES);
@@ -43,7 +45,7 @@ protected:
 
 TEST_F(PlanViewTest, WithoutAPlanNothingIsCovered) {
     EXPECT_EQ(view_.flow_row(kFlow), nullptr);
-    EXPECT_EQ(view_.choose(kFlow, nullptr, 0).row, nullptr);
+    EXPECT_TRUE(view_.choose(kFlow, nullptr, 0).mirrors.empty());
     EXPECT_EQ(view_.choose(kFlow, nullptr, 0).reason, Reason::rule_removed);
 }
 
@@ -51,7 +53,7 @@ TEST_F(PlanViewTest, RoutesByTheRulesSlotAndTarget) {
     ASSERT_TRUE(view_.replace(message({mirror_rule("default/a")})));
     EXPECT_EQ(view_.flow_row(kFlow), &rows_[10]);
     const RequestHead head{.method = "GET", .target = "/"};
-    const auto choice = view_.choose(kFlow, &head, 0);
+    const auto choice = first(view_.choose(kFlow, &head, 0));
     EXPECT_EQ(choice.row, &rows_[10]);
     ASSERT_NE(choice.target, nullptr);
     EXPECT_EQ(choice.target->endpoints, std::vector{kV2});
@@ -64,10 +66,10 @@ TEST_F(PlanViewTest, RequestConditionsFallThroughToTheNextRule) {
     conditional.request = {{"x-canary", rules::HeaderCondition::Kind::exact, "yes"}};
     ASSERT_TRUE(view_.replace(message({conditional, mirror_rule("default/b")})));
     RequestHead head{.method = "GET", .target = "/"};
-    EXPECT_EQ(view_.choose(kFlow, &head, 0).row, &rows_[11]);
+    EXPECT_EQ(first(view_.choose(kFlow, &head, 0)).row, &rows_[11]);
     head.headers = {{"X-Canary", "yes"}};
-    EXPECT_EQ(view_.choose(kFlow, &head, 0).row, &rows_[10]);
-    EXPECT_EQ(view_.choose(kFlow, nullptr, 0).row, &rows_[11]) << "raw bytes satisfy no request condition";
+    EXPECT_EQ(first(view_.choose(kFlow, &head, 0)).row, &rows_[10]);
+    EXPECT_EQ(first(view_.choose(kFlow, nullptr, 0)).row, &rows_[11]) << "raw bytes satisfy no request condition";
 }
 
 TEST_F(PlanViewTest, ARuleWithoutMirrorEndsTheSearch) {
@@ -83,7 +85,7 @@ TEST_F(PlanViewTest, AMirrorThatIsAnOriginItselfIsGuarded) {
     auto plan = message({mirror_rule("default/a")});
     plan.plan.origins.push_back({kV2, "httpbin-v2", 8080, {0}});
     ASSERT_TRUE(view_.replace(plan));
-    EXPECT_TRUE(view_.choose(kFlow, nullptr, 0).guard);
+    EXPECT_TRUE(first(view_.choose(kFlow, nullptr, 0)).guard);
 }
 
 TEST_F(PlanViewTest, ABadPlanLeavesThePreviousOne) {

@@ -51,6 +51,7 @@ fuzz: ## search for inputs that break the parsers, SECONDS=600 per target (clang
 
 test-long: $(DIFFERENTIAL_TESTS) ## 1,000,000 random scripts, engine against kernel (root)
 	UMBRA_SUITE_LIMIT=7200 UMBRA_DIFFERENTIAL_SCRIPTS=$${UMBRA_DIFFERENTIAL_SCRIPTS:-1000000} \
+		UMBRA_DIFFERENTIAL_SEED=$${UMBRA_DIFFERENTIAL_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} \
 		scripts/run-tests $(BUILD) differential
 
 test-fresh: ## make demo and make test in a debootstrapped Debian 12 (root)

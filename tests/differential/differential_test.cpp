@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <fstream>
 #include <iostream>
-#include <random>
 #include <sstream>
 #include <thread>
 
@@ -17,7 +16,8 @@
 namespace umbra::differential {
 namespace {
 
-constexpr std::uint64_t kScripts = 20000;
+// The same scripts everywhere, so that what fails is the change's doing; `make test-long` takes new ones each time.
+constexpr std::uint64_t kScripts = 20000, kSeed = 20181;
 
 std::uint64_t number_from(const char* name, std::uint64_t otherwise) {
     const char* const text = std::getenv(name);
@@ -47,7 +47,7 @@ protected:
 TEST_F(Differential, EngineGivesWhatTheApplicationRead) {
     if (std::getenv("UMBRA_DIFFERENTIAL_REPLAY")) GTEST_SKIP() << "a saved script is replayed instead";
     RunPlan plan;
-    plan.seed = number_from("UMBRA_DIFFERENTIAL_SEED", std::random_device{}());
+    plan.seed = number_from("UMBRA_DIFFERENTIAL_SEED", kSeed);
     plan.scripts = number_from("UMBRA_DIFFERENTIAL_SCRIPTS", kScripts);
     plan.failures = number_from("UMBRA_DIFFERENTIAL_FAILURES", 1);
     std::cout << "seed " << plan.seed << std::endl;

@@ -112,15 +112,27 @@ bool reset_behind_refused(const Difference& difference) {
     return ended && theirs.bytes.starts_with(ours.bytes) && view.client_reset() && view.refusable();
 }
 
-// Two SYNs within 64 KiB: the second one's number could cover data that came with the first (Fast Open). Its flow then
-// lacks bytes, as a gap; only where they are as many as the first SYN brought, they are delivered.
+// Two SYNs within 64 KiB: the second one's number could cover data that came with the first (Fast Open), or be that of
+// a packet of the first connection. What we hand on then lacks bytes, as a gap or at the end; only where they are as
+// many as the first SYN brought, they are delivered.
 bool neighbouring_syns(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
     const TraceView view(script, trace);
-    if (ours.gap_bytes != 0 || ours.bytes.empty()) return view.neighbouring_syns();
+    if (!view.neighbouring_syns()) return false;
+    const bool ended_early = ours.end == End::reset && theirs.bytes.starts_with(ours.bytes);
+    if (ours.gap_bytes != 0 || ours.bytes.empty() || ended_early) return true;
     const bool more = ours.bytes.size() > theirs.bytes.size() && ours.bytes.ends_with(theirs.bytes);
-    return more && view.neighbouring_syns() &&
-           view.syn_brought(static_cast<int>(ours.bytes.size() - theirs.bytes.size()));
+    return more && view.syn_brought(static_cast<int>(ours.bytes.size() - theirs.bytes.size()));
+}
+
+// What follows on a flow that a RST ended for us and not for the kernel is joined midstream, and says so.
+bool rest_of_ended_flow(const Difference& difference) {
+    const auto& [script, trace, setup, result, ours, theirs] = difference;
+    const auto contains = [&ours](const Connection& connection) {
+        return connection.bytes.find(ours.bytes) != std::string::npos;
+    };
+    return ours.midstream && theirs.bytes.empty() && TraceView(script, trace).client_reset() &&
+           std::any_of(trace.connections.begin(), trace.connections.end(), contains);
 }
 
 // Data on the SYN of a connection whose tuple is in use by one that we think is open: a gap, or nothing.
@@ -165,6 +177,7 @@ constexpr Explanation kExplanations[] = {
     {"a RST behind the window of a small buffer", beyond_small_window},
     {"a RST behind refused bytes", reset_behind_refused},
     {"two SYNs within 64 KiB", neighbouring_syns},
+    {"the rest of a flow that a RST ended for us", rest_of_ended_flow},
     {"Fast Open on a tuple in use", fast_open_on_used_tuple},
     {"the same ISN again", same_isn_again},
     {"a RST with an old timestamp in the handshake", old_reset_in_handshake},

@@ -207,6 +207,7 @@ void TunOracle::acknowledge_now(Run& run) {
             Step probe;
             probe.conn = conn;
             probe.at = -1;
+            probe.len = 1;  // answers to packets without payload are rate-limited
             const std::string packet = write_packet(run.script, probe, run.trace.tuple, run.heard);
             [[maybe_unused]] const auto written = write(tun_.get(), packet.data(), packet.size());
         }

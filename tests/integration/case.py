@@ -35,7 +35,12 @@ def check(condition, message):
 
 
 def check_equal(got, wanted, what):
-    check(got == wanted, f"{what}: {got!r}, expected {wanted!r}")
+    check(got == wanted, f"{what}: {shown(got)}, expected {shown(wanted)}")
+
+
+def shown(value, most=1500):
+    text = repr(value)
+    return text if len(text) <= most else f"{text[:most]}... ({len(text)} characters)"
 
 
 def check_none(complaints, what):

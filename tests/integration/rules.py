@@ -1,4 +1,5 @@
 """The documents that the cases feed to Umbra."""
+import json
 import pathlib
 
 DEMO = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "demo.d"
@@ -86,3 +87,32 @@ def write(lab, name, text):
     path = lab.dir / name
     path.write_text(text)
     return path
+
+
+def documents(*objects):
+    """Several documents in one file; JSON is YAML."""
+    return "\n---\n".join(json.dumps(o, indent=1) for o in objects) + "\n"
+
+
+def service_entry(host, endpoints, port=8080):
+    """A service outside of Kubernetes. endpoints: [(version, address, port), ...]."""
+    return {"apiVersion": "networking.istio.io/v1beta1", "kind": "ServiceEntry",
+            "metadata": {"name": host.split(".")[0]},
+            "spec": {"hosts": [host], "resolution": "STATIC",
+                     "ports": [{"number": port, "name": "http", "protocol": "HTTP"}],
+                     "endpoints": [{"address": address, "labels": {"version": version}, "ports": {"http": at}}
+                                   for version, address, at in endpoints]}}
+
+
+def rule_between(name, origin, mirror, precedence=11, **match):
+    """origin, mirror: (host, version)."""
+    return {"apiVersion": "config.istio.io/v1alpha2", "kind": "RouteRule", "metadata": {"name": name},
+            "spec": {"destination": {"service": origin[0]}, "precedence": precedence, **match,
+                     "route": [{"labels": {"version": origin[1]}}],
+                     "mirror": {"service": mirror[0], "labels": {"version": mirror[1]}}}}
+
+
+def mirror_policy(rule, **spec):
+    """What a rule's mirror is sent, and how."""
+    return {"apiVersion": "umbra.dev/v1alpha1", "kind": "MirrorPolicy", "metadata": {"name": f"{rule}-policy"},
+            "spec": {"targetRef": {"kind": "RouteRule", "name": rule}, **spec}}

@@ -1,8 +1,7 @@
 #include "protocol/flow_protocol.h"
 
 #include <algorithm>
-
-#include "protocol/detect.h"
+#include <utility>
 
 namespace umbra {
 
@@ -27,6 +26,7 @@ FlowProtocol::FlowProtocol(ProtocolContext& context, const Flow& flow, MessageSi
     : context_(context),
       tuple_(flow.tuple),
       row_(flow.row),
+      fixed_(flow.fixed),
       sink_(sink),
       splitter_(sink, flow.row, context.limits.head_bytes),
       mode_(flow.kind == OpenKind::midstream ? Mode::skipping : Mode::detecting) {
@@ -34,6 +34,7 @@ FlowProtocol::FlowProtocol(ProtocolContext& context, const Flow& flow, MessageSi
 }
 
 void FlowProtocol::data(Bytes bytes, TimeNs now) {
+    if (mode_ == Mode::skipping && never_joins()) abandon(skip_reason_, now);
     if (mode_ == Mode::skipping && proof_.proven()) {
         mode_ = Mode::joining;
         splitter_.distrust_next_head();
@@ -43,6 +44,8 @@ void FlowProtocol::data(Bytes bytes, TimeNs now) {
             return detect_data(bytes, now);
         case Mode::http:
             return http_data(bytes, now);
+        case Mode::http2:
+            return http2_data(bytes, now);
         case Mode::joining:
             return join_data(bytes, now);
         case Mode::switching:
@@ -59,23 +62,62 @@ void FlowProtocol::data(Bytes bytes, TimeNs now) {
 void FlowProtocol::detect_data(Bytes bytes, TimeNs now) {
     if (!pending_.empty()) pending_.append(as_text(bytes));
     const std::string_view first = pending_.empty() ? as_text(bytes) : std::string_view(pending_);
-    const Detection detection = detect(first, context_.limits.head_bytes);
+    const Detection detection = judge(first);
     if (detection == Detection::need_more) {
         if (pending_.empty()) pending_.assign(as_text(bytes));
         return;
     }
-    const std::string held = std::move(pending_);
-    pending_.clear();
-    const Bytes all = held.empty() ? bytes : as_bytes(held);
-    if (detection == Detection::http1) {
-        mode_ = Mode::http;
-        http_data(all, now);
-    } else if (detection == Detection::raw) {
-        begin_raw(all, now);
-    } else {
-        abandon(detection == Detection::tls ? Reason::tls : Reason::unsupported_protocol, now);
-        drop(skip_reason_, all.size());
+    const std::string held = std::exchange(pending_, {});
+    begin(detection, held.empty() ? bytes : as_bytes(held), now);
+}
+
+Detection FlowProtocol::judge(std::string_view first) const {
+    return never_joins() ? *fixed_ : detect(first, context_.limits.head_bytes);
+}
+
+void FlowProtocol::begin(Detection protocol, Bytes first, TimeNs now) {
+    if (fixed_ == Detection::http1 && protocol != Detection::http1) {
+        abandon(Reason::http_invalid, now);
+        return drop(skip_reason_, first.size());
     }
+    switch (protocol) {
+        case Detection::http1:
+            mode_ = Mode::http;
+            return http_data(first, now);
+        case Detection::http2:
+            return begin_http2(first, now);
+        case Detection::raw:
+            return begin_raw(first, now);
+        default:
+            abandon(Reason::tls, now);
+            return drop(skip_reason_, first.size());
+    }
+}
+
+void FlowProtocol::begin_http2(Bytes first, TimeNs now) {
+    Http2Sink* const sink = sink_.http2(now);
+    if (!sink) {
+        abandon(Reason::unsupported_protocol, now);
+        return drop(skip_reason_, first.size());
+    }
+    http2_ = std::make_unique<Http2Splitter>(*sink, row_, context_.limits);
+    mode_ = Mode::http2;
+    http2_data(first, now);
+}
+
+void FlowProtocol::http2_data(Bytes bytes, TimeNs now) {
+    const std::size_t taken = http2_->feed(bytes, now);
+    seen_http_ |= http2_->heads() > 0;
+    if (!http2_->failed()) return;
+    abandon(http2_->fault(), now);
+    drop(skip_reason_, bytes.size() - taken);
+}
+
+// No more bytes are awaited to tell the protocol: what came is not HTTP, unless it is said to be.
+void FlowProtocol::end_detection(TimeNs now) {
+    if (mode_ != Mode::detecting || pending_.empty() || fixed_ == Detection::http1) return;
+    const std::string first = std::exchange(pending_, {});
+    begin_raw(as_bytes(first), now);
 }
 
 void FlowProtocol::http_data(Bytes bytes, TimeNs now) {
@@ -138,16 +180,18 @@ void FlowProtocol::switch_data(Bytes bytes, TimeNs now) {
     drop(skip_reason_, bytes.size());
 }
 
-void FlowProtocol::answer_switch(bool switched, TimeNs now) {
-    const std::string first = std::move(pending_);
-    pending_.clear();
+void FlowProtocol::answer_switch(std::string_view answer, TimeNs now) {
+    const bool connected = splitter_.request_was_connect() && begins_success(answer);
+    const std::string first = std::exchange(pending_, {});
     splitter_.restart();
-    if (!switched) {
+    if (!begins_switch(answer) && !connected) {
         mode_ = Mode::http;
         return http_data(as_bytes(first), now);
     }
-    if (splitter_.request_row()) return begin_raw(as_bytes(first), now);
-    abandon(Reason::unmatched, now);
+    // The first stream of that HTTP/2 is the request itself: what follows cannot be told without it.
+    const bool to_http2 = !connected && splitter_.request_offered_h2c();
+    if (splitter_.request_row() && !to_http2) return begin_raw(as_bytes(first), now);
+    abandon(splitter_.request_row() ? Reason::h2_upgrade : Reason::unmatched, now);
     drop(skip_reason_, first.size());
 }
 
@@ -164,14 +208,8 @@ void FlowProtocol::gap(std::uint32_t length, TimeNs now) {
     if (!broken_) bump(context_.worker.broken_flows);
     broken_ = true;
     if (splitter_.state() == Http1Splitter::State::closed) return abandon(Reason::gap, now);
-    switch (mode_) {
-        case Mode::raw:
-            return abandon(Reason::gap, now);
-        case Mode::abandoned:
-            return;
-        default:
-            break;
-    }
+    if (mode_ == Mode::abandoned) return;
+    if (mode_ == Mode::raw || mode_ == Mode::http2 || never_joins()) return abandon(Reason::gap, now);
     const auto left = mode_ == Mode::skipping ? body_left_ : splitter_.next_request_in();
     if (mode_ == Mode::skipping) {
         proof_.reset();
@@ -189,12 +227,9 @@ void FlowProtocol::server_payload(Bytes prefix, TimeNs now) {
         if (body_left_) return;
         if (proof_.server_payload(prefix) == BoundaryProof::Verdict::hopeless) abandon(skip_reason_, now);
     } else if (mode_ == Mode::switching) {
-        const bool connected = splitter_.request_was_connect() && begins_success(text);
-        if (begins_switch(text) || begins_final_response(text)) answer_switch(begins_switch(text) || connected, now);
-    } else if (mode_ == Mode::detecting && !pending_.empty() && !begins_response(text)) {
-        const std::string first = std::move(pending_);
-        pending_.clear();
-        begin_raw(as_bytes(first), now);
+        if (begins_switch(text) || begins_final_response(text)) answer_switch(text, now);
+    } else if (!begins_response(text)) {
+        end_detection(now);
     }
 }
 
@@ -204,11 +239,7 @@ void FlowProtocol::answer_unseen(TimeNs) {
 }
 
 void FlowProtocol::half_close(TimeNs now) {
-    if (mode_ == Mode::detecting && !pending_.empty()) {
-        const std::string first = std::move(pending_);
-        pending_.clear();
-        begin_raw(as_bytes(first), now);
-    }
+    end_detection(now);
     half_closed_ = true;
     if (mode_ == Mode::raw) sink_.raw_half_close(now);
 }
@@ -216,6 +247,7 @@ void FlowProtocol::half_close(TimeNs now) {
 void FlowProtocol::close(CloseKind kind, Reason reason, TimeNs now) {
     const Reason why = unfinished_reason(kind, reason);
     splitter_.abandon(why, now);
+    if (http2_) http2_->drop_held(why);
     drop_pending(why);
     settle_flow(mode_ == Mode::skipping ? skip_reason_ : why);
     if (!sink_closed_) sink_.close(kind, reason, now);
@@ -237,12 +269,14 @@ void FlowProtocol::skip(Reason reason, TimeNs now) {
 
 void FlowProtocol::abandon(Reason reason, TimeNs now) {
     splitter_.abandon(reason, now);
+    if (http2_) http2_->drop_held(reason);
     drop_pending(reason);
     mode_ = Mode::abandoned;
     skip_reason_ = reason;
     settle_flow(reason);
     sink_.close(CloseKind::abandoned, reason, now);
     sink_closed_ = true;
+    http2_.reset();
     context_.observer.mute(tuple_);
 }
 
@@ -262,7 +296,7 @@ void FlowProtocol::drop_pending(Reason reason) {
 void FlowProtocol::settle_flow(Reason reason) {
     if (settled_) return;
     settled_ = true;
-    if (seen_raw_ || splitter_.accepted() > 0) {
+    if (seen_raw_ || splitter_.accepted() > 0 || (http2_ && http2_->accepted() > 0)) {
         ledger_mirrored(row_, &umbra_units::flows);
     } else {
         ledger_dropped(row_, seen_http_ ? Reason::unmatched : reason, &umbra_units::flows);

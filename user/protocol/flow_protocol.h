@@ -1,24 +1,25 @@
 // FlowProtocol: the protocol stage of one flow. Detects what the client speaks, then hands requests or raw bytes on.
 // After a lost packet, or on a flow that was open before, it skips to the next proven request boundary; a flow that
 // it cannot carry on with is abandoned: its sink is closed, its cloning stopped, its bytes dropped with the reason.
+// HTTP/2 needs all bytes from the first on: it is never joined.
 // Counts the flow itself as mirrored if anything of it was handed on, else as dropped. Owned by the reassembly stage;
 // sink and context outlive it.
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 
 #include "protocol/boundary_proof.h"
+#include "protocol/detect.h"
 #include "protocol/http1_splitter.h"
+#include "protocol/http2_splitter.h"
+#include "protocol/limits.h"
 #include "protocol/message_sink.h"
 #include "reassembly/stream_sink.h"
 
 namespace umbra {
-
-struct ProtocolLimits {
-    std::size_t head_bytes = 64 * 1024;  // of a request's head, and of bytes held until the protocol is known
-};
 
 // What the flows of one worker share.
 struct ProtocolContext {
@@ -33,6 +34,8 @@ public:
         FlowTuple tuple;
         umbra_ledger_row& row;
         OpenKind kind = OpenKind::handshake;
+        // What the client speaks, by the operator's word: http1, http2 or raw; other values say nothing.
+        std::optional<Detection> fixed = std::nullopt;
     };
     FlowProtocol(ProtocolContext& context, const Flow& flow, MessageSink& sink);
 
@@ -47,6 +50,7 @@ private:
     enum class Mode : std::uint8_t {
         detecting,  // pending_ holds the first bytes
         http,
+        http2,
         switching,  // after a request to switch; pending_ holds what follows until the server answers
         skipping,   // dropping under skip_reason_ up to a proven boundary
         joining,    // at a proven boundary, the first head is not judged yet
@@ -54,11 +58,17 @@ private:
         abandoned,  // dropping under skip_reason_
     };
     void detect_data(Bytes bytes, TimeNs now);
+    Detection judge(std::string_view first) const;
+    void begin(Detection protocol, Bytes first, TimeNs now);
+    void begin_http2(Bytes first, TimeNs now);
+    void http2_data(Bytes bytes, TimeNs now);
+    void end_detection(TimeNs now);
+    bool never_joins() const { return fixed_ == Detection::http2 || fixed_ == Detection::raw; }
     void http_data(Bytes bytes, TimeNs now);
     void skip_data(Bytes bytes, TimeNs now);
     void join_data(Bytes bytes, TimeNs now);
     void switch_data(Bytes bytes, TimeNs now);
-    void answer_switch(bool switched, TimeNs now);
+    void answer_switch(std::string_view answer, TimeNs now);
     void begin_raw(Bytes first, TimeNs now);
     void skip(Reason reason, TimeNs now);
     void skip_body(std::uint64_t left);
@@ -71,8 +81,10 @@ private:
     ProtocolContext& context_;
     const FlowTuple tuple_;
     umbra_ledger_row& row_;
+    const std::optional<Detection> fixed_;
     MessageSink& sink_;
     Http1Splitter splitter_;
+    std::unique_ptr<Http2Splitter> http2_;
     BoundaryProof proof_;
     std::optional<std::uint64_t> body_left_;  // skipping: a boundary is this many bytes on, whatever the server says
     std::string pending_;

@@ -26,6 +26,25 @@ bool is_registered(std::string_view method) {
     return std::ranges::find(kMethods, method) != std::end(kMethods);
 }
 
+// "Upgrade: h2c", also among other protocols.
+bool offers_h2c(const RequestHead& head) {
+    const auto lower = [](std::string_view text) {
+        std::string out(text);
+        for (char& c : out) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+        return out;
+    };
+    const auto is_separator = [](char c) { return c == ',' || c == ' ' || c == '\t'; };
+    return std::ranges::any_of(head.headers, [&](const auto& header) {
+        if (lower(header.first) != "upgrade") return false;
+        const std::string offered = lower(header.second);
+        for (std::size_t at = offered.find("h2c"); at != offered.npos; at = offered.find("h2c", at + 1)) {
+            const bool starts = at == 0 || is_separator(offered[at - 1]);
+            if (starts && (at + 3 == offered.size() || is_separator(offered[at + 3]))) return true;
+        }
+        return false;
+    });
+}
+
 void to_request_head(wire::Http1Head& parsed, RequestHead& out) {
     out.method = parsed.method;
     out.target = parsed.target;
@@ -91,6 +110,7 @@ std::size_t Http1Splitter::begin_request(std::string_view head, Bytes after_head
     close_after_ = scratch.head.close;
     switch_after_ = scratch.head.upgrade;
     connect_ = scratch.head.method == "CONNECT";
+    h2c_ = switch_after_ && offers_h2c(scratch.head);
     ++heads_;
     in_body_ = true;
     row_ = sink_.head(scratch.head, now);

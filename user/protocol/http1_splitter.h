@@ -44,6 +44,7 @@ public:
     // How many bytes on the next request begins, if the body at hand says it and nothing but a request may follow.
     std::optional<std::uint64_t> next_request_in() const;
     bool request_was_connect() const { return connect_; }
+    bool request_offered_h2c() const { return h2c_; }
     umbra_ledger_row* request_row() const { return row_; }  // of the latest request; null: it was refused
 
 private:
@@ -70,6 +71,7 @@ private:
     bool close_after_ = false;
     bool switch_after_ = false;
     bool connect_ = false;  // of the latest request
+    bool h2c_ = false;      // the same
 };
 
 }  // namespace umbra

@@ -6,9 +6,9 @@
 // MessageSink::close() ends them all: what has no stream_end then is not whole.
 //
 // Ledger: stream_head() has counted one request as seen (and in flight). Before each call stream_bytes() says how many
-// bytes of the client's connection it stands for (frame headers and padding included); from then on they are the
-// sink's, counted in the stream's row. After stream_reset() the whole request is dropped under the reason given unless
-// its answer was complete before.
+// bytes of the client's connection it stands for (frame headers and padding included), for stream_head() right after
+// it; from then on they are the sink's, counted in the stream's row. A stream_reset() after stream_end() brings none.
+// After stream_reset() the whole request is dropped under the reason given unless its answer was complete before.
 #pragma once
 
 #include <cstdint>

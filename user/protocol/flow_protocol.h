@@ -10,6 +10,7 @@
 #include <string>
 
 #include "protocol/boundary_proof.h"
+#include "protocol/detect.h"
 #include "protocol/http1_splitter.h"
 #include "protocol/message_sink.h"
 #include "reassembly/stream_sink.h"
@@ -33,6 +34,7 @@ public:
         FlowTuple tuple;
         umbra_ledger_row& row;
         OpenKind kind = OpenKind::handshake;
+        std::optional<Detection> fixed = std::nullopt;
     };
     FlowProtocol(ProtocolContext& context, const Flow& flow, MessageSink& sink);
 

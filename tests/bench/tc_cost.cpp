@@ -114,7 +114,7 @@ public:
         rules::Plan plan;
         plan.rules.resize(1);
         plan.rules[0].key = "bench/rule";
-        plan.rules[0].has_mirror = true;
+        plan.rules[0].mirrors.resize(1);
         plan.origins.resize(1);
         plan.origins[0].endpoint = *Endpoint::parse("10.9.0.2:80");
         plan.origins[0].candidates = {0};

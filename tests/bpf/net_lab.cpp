@@ -143,7 +143,7 @@ rules::Plan mirror_all(const std::vector<std::string>& origins) {
     rules::Plan plan;
     rules::PlanRule rule;
     rule.key = "test/rule";
-    rule.has_mirror = true;
+    rule.mirrors.resize(1);
     plan.rules.push_back(rule);
     for (const std::string& origin : origins) {
         rules::PlanOrigin entry;

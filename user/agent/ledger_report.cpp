@@ -1,5 +1,6 @@
 #include "agent/report.h"
 #include "base/ledger.h"
+#include "rules/plan.h"
 
 namespace umbra::agent {
 
@@ -45,7 +46,7 @@ Json write_dropped(const umbra_ledger_row& row) {
 
 // Removed rules and stand-ins are of interest only when they counted something.
 bool is_shown(const RuleReading& rule) {
-    const bool stand_in = rule.rule.find('#') != std::string::npos;
+    const bool stand_in = rule.rule.ends_with(rules::kStandInSuffix);
     return (!rule.removed && !stand_in) || !is_zero(rule.kernel) || !is_zero(rule.row);
 }
 

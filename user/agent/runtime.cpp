@@ -53,7 +53,8 @@ Result<void> Runtime::put_in_force(const rules::Plan& plan) {
 
 Result<void> Runtime::apply_to_kernel(const rules::Plan& plan, const PlanMessage& message) {
     std::map<std::string, std::uint32_t> coming;
-    for (std::size_t i = 0; i < plan.rules.size(); ++i) coming[plan.rules[i].key] = message.slots[i];
+    const auto keys = rules::slot_keys(plan);
+    for (std::size_t i = 0; i < keys.size(); ++i) coming[keys[i]] = message.slots[i];
     if (auto noted = ledger_->before_apply(coming); !noted) return noted;
     auto report = datapath_->apply(plan);
     if (!report) return report.error();

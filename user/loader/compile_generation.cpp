@@ -1,31 +1,21 @@
-#include <algorithm>
-#include <cmath>
-#include <string_view>
-
 #include "loader/generation.h"
+#include "rules/sampling.h"
 
 namespace umbra::loader {
 
 namespace {
 
-// FNV-1a: the seed must be the same after a restart.
-std::uint32_t seed_of(std::string_view key) {
-    std::uint32_t hash = 2166136261u;
-    for (const char c : key) hash = (hash ^ static_cast<std::uint8_t>(c)) * 16777619u;
-    return hash;
-}
-
 umbra_rule compile_rule(const rules::PlanRule& rule) {
-    constexpr double kAllFlows = 4294967296.0;  // values of a 32-bit hash
     umbra_rule compiled{};
-    compiled.seed = seed_of(rule.key);
-    if (rule.has_mirror) compiled.flags |= UMBRA_RULE_MIRROR;
+    compiled.seed = rules::sampling_seed(rule.key);
     if (!rule.request.empty()) compiled.flags |= UMBRA_RULE_CONDITIONAL;
     if (rule.source_restricted) compiled.flags |= UMBRA_RULE_RESTRICTED;
-    if (rule.percent < 100.0) {
+    if (rule.mirrors.empty()) return compiled;
+    compiled.flags |= UMBRA_RULE_MIRROR;
+    const auto threshold = rules::kernel_threshold(rule);
+    if (threshold < rules::kEverything) {
         compiled.flags |= UMBRA_RULE_SAMPLED;
-        const double threshold = std::floor(std::max(rule.percent, 0.0) / 100.0 * kAllFlows);
-        compiled.threshold = static_cast<std::uint32_t>(std::min(threshold, kAllFlows - 1));
+        compiled.threshold = static_cast<std::uint32_t>(threshold);
     }
     return compiled;
 }

@@ -65,7 +65,7 @@ public:
     // Devices, addresses or routes changed: plans the attach points of the live plan again. Same generation number.
     Result<ApplyReport> refresh();
 
-    // The slots that apply() would give the plan's rules, in their order. Changes nothing.
+    // The slots that apply() would give the plan's slot_keys(), in their order. Changes nothing.
     Result<std::vector<std::uint32_t>> preview_slots(const rules::Plan& plan) const;
 
     std::uint64_t generation() const { return generation_; }

@@ -15,10 +15,7 @@ namespace umbra::loader {
 
 Result<ApplyReport> Datapath::apply(const rules::Plan& plan) {
     RuleSlots slots = slots_;
-    std::vector<std::string> keys;
-    keys.reserve(plan.rules.size());
-    for (const rules::PlanRule& rule : plan.rules) keys.push_back(rule.key);
-    auto reused = slots.assign(keys);
+    auto reused = slots.assign(rules::slot_keys(plan));
     if (!reused) return reused.error();
     if (auto zeroed = zero_slots(*reused); !zeroed) return zeroed.error();
     auto report = apply_slots(plan, slots);
@@ -31,8 +28,7 @@ Result<ApplyReport> Datapath::apply(const rules::Plan& plan) {
 
 Result<std::vector<std::uint32_t>> Datapath::preview_slots(const rules::Plan& plan) const {
     RuleSlots slots = slots_;
-    std::vector<std::string> keys;
-    for (const rules::PlanRule& rule : plan.rules) keys.push_back(rule.key);
+    const auto keys = rules::slot_keys(plan);
     if (auto assigned = slots.assign(keys); !assigned) return assigned.error();
     std::vector<std::uint32_t> order;
     order.reserve(keys.size());

@@ -1,5 +1,6 @@
-// RuleSlots: which counter slot each rule has. A rule keeps its slot as long as it lives, and gets it back when it
-// returns; a removed rule's slot is given to another only when no unused one is left. A value: copy it to try.
+// RuleSlots: which counter slot each rule, and each further mirror of a rule, has; keys are rules::slot_keys(). A key
+// keeps its slot as long as it lives, and gets it back when it returns; a removed one's slot is given to another only
+// when no unused one is left. A value: copy it to try.
 #pragma once
 
 #include <cstdint>
@@ -14,9 +15,9 @@ namespace umbra::loader {
 
 class RuleSlots {
 public:
-    // Exactly these rules live from now on. Returns the slots that changed hands: their counters must be zeroed.
+    // Exactly these keys live from now on. Returns the slots that changed hands: their counters must be zeroed.
     Result<std::vector<std::uint32_t>> assign(const std::vector<std::string>& keys);
-    std::optional<std::uint32_t> slot_of(const std::string& key) const;  // living rules only
+    std::optional<std::uint32_t> slot_of(const std::string& key) const;  // living keys only
     const std::map<std::string, std::uint32_t>& living() const { return living_; }
 
 private:

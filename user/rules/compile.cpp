@@ -76,7 +76,7 @@ private:
     }
 
     bool mirrors(const Coverage& coverage, std::uint16_t port) const {
-        return coverage.selected && rules_[coverage.rule].plan.live_target(port) != nullptr;
+        return coverage.selected && rules_[coverage.rule].plan.is_live_at(port);
     }
 
     void choose_origins() {
@@ -105,7 +105,7 @@ private:
         for (const auto& coverage : coverages) {
             const auto& rule = rules_[coverage.rule].plan;
             choice.list.push_back(coverage);
-            const bool stand_in = rule.has_mirror && !coverage.selected;
+            const bool stand_in = !rule.mirrors.empty() && !coverage.selected;
             if (!stand_in) used = choice.list.size();
             if (!found && mirrors(coverage, where.port)) {
                 choice.first_mirroring = coverage.rule;
@@ -166,8 +166,10 @@ private:
             plan.rules.push_back(rules_[i].plan);
             if (stood_in.count(i) > 0) plan.rules.push_back(stand_in_for(rules_[i].plan));
         }
-        if (rules_.size() <= UMBRA_MAX_RULES && plan.rules.size() > UMBRA_MAX_RULES) {
-            report_limit(rules_.size() - 1, "rules, counting one more for each rule whose route leaves out endpoints",
+        if (rules_.size() <= UMBRA_MAX_RULES && slot_keys(plan).size() > UMBRA_MAX_RULES) {
+            report_limit(rules_.size() - 1,
+                         "rules, counting one more for each further mirror and each rule whose route leaves out "
+                         "endpoints",
                          UMBRA_MAX_RULES);
         }
         for (const auto& origin : origins_) {
@@ -181,18 +183,15 @@ private:
     }
 
     bool is_stand_in(const Coverage& coverage) const {
-        return rules_[coverage.rule].plan.has_mirror && !coverage.selected;
+        return !rules_[coverage.rule].plan.mirrors.empty() && !coverage.selected;
     }
 
     // "#" sorts before every character of a name: the stand-in comes directly after its rule.
     static PlanRule stand_in_for(const PlanRule& rule) {
         PlanRule result = rule;
-        result.key += "#unselected";
-        result.has_mirror = false;
-        result.mirror_host.clear();
-        result.mirror_labels.clear();
-        result.targets.clear();
-        result.mirror_off_reason = "the route of " + rule.key + " does not select these endpoints";
+        result.key += kStandInSuffix;
+        result.protocol = Protocol::automatic;
+        result.mirrors.clear();
         return result;
     }
 

@@ -7,6 +7,7 @@
 #include <map>
 #include <tuple>
 
+#include "rules/explain_mirror.h"
 #include "rules/host_name.h"
 #include "rules/plan_print.h"
 #include "rules/request_match.h"
@@ -16,27 +17,20 @@ namespace umbra::rules {
 
 namespace {
 
-constexpr std::size_t kShownEndpoints = 8;
-
-std::string list_endpoints(const std::vector<Endpoint>& endpoints) {
-    std::string text;
-    for (std::size_t i = 0; i < std::min(endpoints.size(), kShownEndpoints); ++i) {
-        text += (i == 0 ? "" : ", ") + endpoints[i].to_string();
-    }
-    if (endpoints.size() > kShownEndpoints) text += fmt::format(" and {} more", endpoints.size() - kShownEndpoints);
-    return text;
-}
-
 class Explainer {
 public:
-    Explainer(const Plan& plan, const PlanMatcher& matcher, const IpAddress* client, const RequestView* request)
-        : plan_(plan), matcher_(matcher), client_(client), request_(request) {}
+    Explainer(const Plan& plan, const PlanMatcher& matcher, const Asked& asked)
+        : plan_(plan),
+          matcher_(matcher),
+          asked_(asked),
+          client_(asked.flow ? &asked.flow->client.address : nullptr),
+          request_(asked.request) {}
 
     // endpoints: all that share this origin's service, port and candidates.
     std::string explain(const PlanOrigin& origin, const std::vector<Endpoint>& endpoints) {
         const auto winner = select_rule(plan_, matcher_, origin, client_ ? *client_ : IpAddress{}, request_);
-        auto text = fmt::format("origin     {} of {} port {}\n", list_endpoints(endpoints), origin.service,
-                                origin.service_port);
+        auto text =
+            fmt::format("origin     {} of {} port {}\n", list_some(endpoints), origin.service, origin.service_port);
         for (const auto& endpoint : endpoints) {
             if (&endpoint - endpoints.data() == kShownEndpoints) break;
             text += fmt::format("map entry  {} -> {}\n", endpoint.to_string(), candidate_keys(origin));
@@ -94,7 +88,7 @@ private:
             const bool candidate =
                 std::find(origin.candidates.begin(), origin.candidates.end(), i) != origin.candidates.end();
             if (candidate && is_catch_all(rule)) catch_all = rule.key;
-            const bool stand_in = rule.key.find('#') != std::string::npos;
+            const bool stand_in = rule.is_stand_in();
             if (candidate || stand_in || !host_matches(rule.destination, origin.service)) continue;
             text += rule_line("apart", rule,
                               catch_all.empty() ? "its route, subnets or mirror leave this endpoint out"
@@ -103,31 +97,32 @@ private:
         return text;
     }
 
-    static std::string result_line(const PlanOrigin& origin, const PlanRule& rule) {
-        if (!rule.has_mirror) {
-            return fmt::format("result     not mirrored: {}\n", rule.mirror_off_reason.empty()
-                                                                    ? rule.key + " has no mirror and ends the search"
-                                                                    : rule.mirror_off_reason);
-        }
-        const auto* target = rule.live_target(origin.service_port);
-        if (!target) return fmt::format("result     not mirrored: the mirror of {} has no endpoint here\n", rule.key);
-        return fmt::format("result     {:g} % of flows are mirrored to {}: one of {}\n", rule.percent,
-                           print_mirror(rule), list_endpoints(target->endpoints));
+    std::string result_line(const PlanOrigin& origin, const PlanRule& rule) const {
+        if (!rule.mirrors.empty()) return explain_mirrors(rule, origin, asked_);
+        return fmt::format("result     not mirrored: {}\n",
+                           rule.is_stand_in() ? print_silence(rule) : rule.key + " has no mirror and ends the search");
     }
 
     const Plan& plan_;
     const PlanMatcher& matcher_;
+    const Asked asked_;
     const IpAddress* client_;
     const RequestView* request_;
 };
 
+bool serves(const PlanMirror& mirror, const Endpoint& server) {
+    return std::any_of(mirror.targets.begin(), mirror.targets.end(), [&](const MirrorTarget& target) {
+        return std::binary_search(target.endpoints.begin(), target.endpoints.end(), server);
+    });
+}
+
 std::string explain_unknown(const Plan& plan, const Endpoint& server) {
     auto text = fmt::format("map entry  none for {}\n", server.to_string());
     for (const auto& rule : plan.rules) {
-        for (const auto& target : rule.targets) {
-            if (!std::binary_search(target.endpoints.begin(), target.endpoints.end(), server)) continue;
+        const bool own = std::any_of(rule.mirrors.begin(), rule.mirrors.end(),
+                                     [&](const PlanMirror& mirror) { return serves(mirror, server); });
+        if (own)
             return text + fmt::format("result     not mirrored: it is an endpoint of the mirror of {}\n", rule.key);
-        }
     }
     return text + "result     not mirrored: no rule with a live mirror selects this endpoint\n";
 }
@@ -170,7 +165,7 @@ std::string explain_one(const Plan& plan, const PlanMatcher& matcher, const Flow
                         const RequestView* request) {
     const auto* origin = plan.find_origin(flow.server);
     if (!origin) return explain_unknown(plan, flow.server);
-    return Explainer(plan, matcher, &flow.client.address, request).explain(*origin, {origin->endpoint});
+    return Explainer(plan, matcher, {&flow, request}).explain(*origin, {origin->endpoint});
 }
 
 }  // namespace
@@ -192,7 +187,7 @@ std::string explain_request(const Plan& plan, const std::optional<FlowTuple>& fl
     const auto groups = groups_for(plan, authority);
     if (groups.empty()) return text + "result     not mirrored: no rule with a live mirror selects any endpoint\n";
     for (const auto& [origin, endpoints] : groups) {
-        text += Explainer(plan, *matcher, nullptr, &request).explain(*origin, endpoints);
+        text += Explainer(plan, *matcher, {nullptr, &request}).explain(*origin, endpoints);
     }
     return text;
 }

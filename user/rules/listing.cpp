@@ -12,8 +12,6 @@ namespace umbra::rules {
 
 namespace {
 
-bool is_stand_in(const PlanRule& rule) { return rule.key.find('#') != std::string::npos; }
-
 bool rule_is_named(std::string_view name, std::string_view key) {
     return name.empty() || key == name ||
            (name.find('/') == std::string_view::npos && key.substr(key.find('/') + 1) == name);
@@ -30,10 +28,46 @@ bool row_is_named(std::string_view name, const EndpointRow& row) {
     return std::any_of(row.rules.begin(), row.rules.end(), [&](const auto& key) { return rule_is_named(name, key); });
 }
 
+// Why a mirror gets nothing, or empty.
+std::string silence_of(const PlanMirror& mirror) {
+    return mirror.off_reason.empty() && mirror.percent <= 0 ? "its percentage is 0" : mirror.off_reason;
+}
+
 std::string status_of(const PlanRule& rule, std::size_t origins) {
-    if (!rule.has_mirror) return "no mirror";
-    if (!rule.mirror_off_reason.empty()) return "mirror off: " + rule.mirror_off_reason;
-    return origins == 0 ? "no origin" : "mirroring";
+    if (rule.mirrors.empty()) return "no mirror";
+    std::string silent;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < rule.mirrors.size(); ++i) {
+        const auto why = silence_of(rule.mirrors[i]);
+        if (why.empty()) continue;
+        ++count;
+        const auto number = rule.mirrors.size() > 1 ? " " + std::to_string(i + 1) : "";
+        silent += (silent.empty() ? "" : "; ") + ("mirror" + number + " off: " + why);
+    }
+    if (count == rule.mirrors.size()) return silent;
+    const std::string status = origins == 0 ? "no origin" : "mirroring";
+    return silent.empty() ? status : status + "; " + silent;
+}
+
+std::set<Endpoint> mirror_endpoints(const PlanRule& rule) {
+    std::set<Endpoint> endpoints;
+    for (const auto& mirror : rule.mirrors) {
+        for (const auto& target : mirror.targets) endpoints.insert(target.endpoints.begin(), target.endpoints.end());
+    }
+    return endpoints;
+}
+
+using MirrorRows = std::map<std::tuple<Endpoint, std::string, std::uint16_t>, std::vector<std::string>>;
+
+void add_mirrors(MirrorRows& rows, const PlanRule& rule) {
+    for (const auto& mirror : rule.mirrors) {
+        for (const auto& target : mirror.targets) {
+            for (const auto& endpoint : target.endpoints) {
+                auto& keys = rows[{endpoint, mirror.host, target.service_port}];
+                if (keys.empty() || keys.back() != rule.key) keys.push_back(rule.key);
+            }
+        }
+    }
 }
 
 }  // namespace
@@ -46,11 +80,9 @@ std::vector<RuleRow> list_rules(const Plan& plan, std::string_view name) {
     std::vector<RuleRow> rows;
     for (std::size_t i = 0; i < plan.rules.size(); ++i) {
         const auto& rule = plan.rules[i];
-        if (is_stand_in(rule) || !rule_is_named(name, rule.key)) continue;
-        std::set<Endpoint> endpoints;
-        for (const auto& target : rule.targets) endpoints.insert(target.endpoints.begin(), target.endpoints.end());
-        rows.push_back({rule.key, rule.precedence, rule.destination, print_mirror(rule), origins[i], endpoints.size(),
-                        status_of(rule, origins[i])});
+        if (rule.is_stand_in() || !rule_is_named(name, rule.key)) continue;
+        rows.push_back({rule.key, rule.precedence, rule.destination, print_mirrors(rule), origins[i],
+                        mirror_endpoints(rule).size(), status_of(rule, origins[i])});
     }
     return rows;
 }
@@ -62,14 +94,8 @@ std::vector<EndpointRow> list_endpoints(const Plan& plan, std::string_view name)
         for (const auto index : origin.candidates) row.rules.push_back(plan.rules[index].key);
         rows.push_back(std::move(row));
     }
-    std::map<std::tuple<Endpoint, std::string, std::uint16_t>, std::vector<std::string>> mirrors;
-    for (const auto& rule : plan.rules) {
-        for (const auto& target : rule.targets) {
-            for (const auto& endpoint : target.endpoints) {
-                mirrors[{endpoint, rule.mirror_host, target.service_port}].push_back(rule.key);
-            }
-        }
-    }
+    MirrorRows mirrors;
+    for (const auto& rule : plan.rules) add_mirrors(mirrors, rule);
     for (auto& [key, rules] : mirrors) {
         rows.push_back({std::get<0>(key), "mirror", std::get<1>(key), std::get<2>(key), std::move(rules)});
     }

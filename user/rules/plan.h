@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "net/ip_address.h"
+#include "rules/mirror_settings.h"
 
 namespace umbra::rules {
 
@@ -30,6 +31,20 @@ struct MirrorTarget {
     bool operator==(const MirrorTarget&) const = default;
 };
 
+// One mirror of a rule.
+struct PlanMirror {
+    std::string host;  // resolved
+    std::map<std::string, std::string> labels;
+    std::vector<MirrorTarget> targets;  // sorted by service port
+    std::string off_reason;             // why the mirror has no endpoints, for status
+    double percent = 100.0;             // of what settings.sampling counts
+    MirrorSettings settings;
+    bool operator==(const PlanMirror&) const = default;
+
+    // Where copies of calls to this service port go; null when nowhere.
+    const MirrorTarget* live_target(std::uint16_t service_port) const;
+};
+
 struct PlanRule {
     // "namespace/name". A key that ends in "#unselected" is a stand-in: its rule wins at endpoints that the rule's
     // route does not select, so it mirrors nothing there.
@@ -39,17 +54,20 @@ struct PlanRule {
     std::vector<HeaderCondition> request;
     std::vector<IpPrefix> sources;   // empty: any client
     bool source_restricted = false;  // true with empty sources: no client fits
-    double percent = 100.0;
-    bool has_mirror = false;  // false: this rule ends the search and mirrors nothing
-    std::string mirror_host;
-    std::map<std::string, std::string> mirror_labels;
-    std::vector<MirrorTarget> targets;  // sorted by service port
-    std::string mirror_off_reason;      // why the mirror has no endpoints, for status
+    Protocol protocol = Protocol::automatic;
+    std::vector<PlanMirror> mirrors;  // empty: this rule ends the search and mirrors nothing
     bool operator==(const PlanRule&) const = default;
 
-    // Where copies of calls to this service port go; null when nowhere.
-    const MirrorTarget* live_target(std::uint16_t service_port) const;
+    // Whether some mirror takes calls to this service port.
+    bool is_live_at(std::uint16_t service_port) const;
+    bool is_stand_in() const;
+    // The key of a mirror's counters: the rule's own for the first, "KEY#2", "KEY#3", … for the further ones.
+    std::string slot_key(std::size_t mirror) const;
+    // How many such keys the rule has: at least its own.
+    std::size_t slot_count() const { return mirrors.empty() ? 1 : mirrors.size(); }
 };
+
+inline constexpr std::string_view kStandInSuffix = "#unselected";
 
 // One live endpoint of an origin service, with the rules that can apply to it, best first.
 struct PlanOrigin {
@@ -67,6 +85,9 @@ struct Plan {
 
     const PlanOrigin* find_origin(const Endpoint& endpoint) const;
 };
+
+// The keys of all counters of a plan: rule by rule, each with those of its further mirrors behind it.
+std::vector<std::string> slot_keys(const Plan& plan);
 
 // The parts of a request that conditions look at. Header names as the client wrote them.
 struct RequestView {

@@ -1,8 +1,10 @@
 #include "rules/plan_json.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
+
+#include "rules/json_reader.h"
+#include "rules/mirror_json.h"
 
 #include "umbra/abi/limits.h"
 
@@ -13,11 +15,11 @@ namespace {
 using nlohmann::json;
 using Kind = HeaderCondition::Kind;
 
-constexpr int kFormat = 1;
+constexpr int kFormat = 2;
 constexpr const char* kKinds[] = {"exact", "prefix", "regex"};
 
 json write_rule(const PlanRule& rule) {
-    json request = json::array(), sources = json::array(), targets = json::array();
+    json request = json::array(), sources = json::array(), mirrors = json::array();
     for (const auto& condition : rule.request) {
         request.push_back({{"name", condition.name},
                            {"kind", kKinds[static_cast<std::size_t>(condition.kind)]},
@@ -26,98 +28,18 @@ json write_rule(const PlanRule& rule) {
     for (const auto& prefix : rule.sources) {
         sources.push_back({{"address", prefix.address.to_string()}, {"length", prefix.length}});
     }
-    for (const auto& target : rule.targets) {
-        json endpoints = json::array();
-        for (const auto& endpoint : target.endpoints) endpoints.push_back(endpoint.to_string());
-        targets.push_back({{"service_port", target.service_port}, {"endpoints", std::move(endpoints)}});
-    }
+    for (const auto& mirror : rule.mirrors) mirrors.push_back(write_mirror(mirror));
     return {{"key", rule.key},
             {"precedence", rule.precedence},
             {"destination", rule.destination},
             {"request", std::move(request)},
             {"sources", std::move(sources)},
             {"source_restricted", rule.source_restricted},
-            {"percent", rule.percent},
-            {"has_mirror", rule.has_mirror},
-            {"mirror_host", rule.mirror_host},
-            {"mirror_labels", rule.mirror_labels},
-            {"targets", std::move(targets)},
-            {"mirror_off_reason", rule.mirror_off_reason}};
+            {"protocol", kProtocolNames.name(rule.protocol)},
+            {"mirrors", std::move(mirrors)}};
 }
 
-// Reads fields; the first thing that is wrong is remembered, and everything read after it is empty.
-class Reader {
-public:
-    bool failed() const { return !cause_.empty(); }
-    const std::string& cause() const { return cause_; }
-    void fail(std::string cause) {
-        if (cause_.empty()) cause_ = std::move(cause);
-    }
-
-    std::string text(const json& object, const char* name) {
-        const auto* value = find(object, name);
-        if (value && value->is_string()) return value->get<std::string>();
-        fail(std::string("'") + name + "' is no string");
-        return {};
-    }
-    bool boolean(const json& object, const char* name) {
-        const auto* value = find(object, name);
-        if (value && value->is_boolean()) return value->get<bool>();
-        fail(std::string("'") + name + "' is no boolean");
-        return false;
-    }
-    double number(const json& object, const char* name) {
-        const auto* value = find(object, name);
-        if (value && value->is_number()) return value->get<double>();
-        fail(std::string("'") + name + "' is no number");
-        return 0;
-    }
-    std::int64_t integer(const json& object, const char* name, std::int64_t least, std::int64_t most) {
-        const auto* value = find(object, name);
-        const bool fits = value && value->is_number_integer() &&
-                          !(value->is_number_unsigned() && value->get<std::uint64_t>() > INT64_MAX);
-        const auto result = fits ? value->get<std::int64_t>() : 0;
-        if (fits && result >= least && result <= most) return result;
-        fail(std::string("'") + name + "' is no integer in range");
-        return least;
-    }
-    const json& list(const json& object, const char* name) {
-        static const json kEmpty = json::array();
-        const auto* value = find(object, name);
-        if (value && value->is_array()) return *value;
-        fail(std::string("'") + name + "' is no list");
-        return kEmpty;
-    }
-    std::map<std::string, std::string> text_map(const json& object, const char* name) {
-        std::map<std::string, std::string> result;
-        const auto* value = find(object, name);
-        if (!value || !value->is_object()) {
-            fail(std::string("'") + name + "' is no object");
-            return result;
-        }
-        for (const auto& [key, item] : value->items()) {
-            if (item.is_string()) result[key] = item.get<std::string>();
-            if (!item.is_string()) fail(std::string("'") + name + "' has a value that is no string");
-        }
-        return result;
-    }
-    Endpoint endpoint(const json& value) {
-        const auto parsed = value.is_string() ? Endpoint::parse(value.get_ref<const std::string&>()) : std::nullopt;
-        if (!parsed) fail("an endpoint is not ADDRESS:PORT");
-        return parsed.value_or(Endpoint{});
-    }
-
-private:
-    static const json* find(const json& object, const char* name) {
-        if (!object.is_object()) return nullptr;
-        const auto found = object.find(name);
-        return found == object.end() ? nullptr : &*found;
-    }
-
-    std::string cause_;
-};
-
-HeaderCondition read_condition(Reader& reader, const json& object) {
+HeaderCondition read_condition(JsonReader& reader, const json& object) {
     const auto kind = reader.text(object, "kind");
     const auto* found = std::find(std::begin(kKinds), std::end(kKinds), kind);
     if (found == std::end(kKinds)) reader.fail("'" + kind + "' is no kind of condition");
@@ -125,19 +47,13 @@ HeaderCondition read_condition(Reader& reader, const json& object) {
     return {reader.text(object, "name"), static_cast<Kind>(index), reader.text(object, "value")};
 }
 
-IpPrefix read_prefix(Reader& reader, const json& object) {
+IpPrefix read_prefix(JsonReader& reader, const json& object) {
     const auto address = IpAddress::parse(reader.text(object, "address"));
     if (!address) reader.fail("a source prefix has no address");
     return {address.value_or(IpAddress{}), static_cast<std::uint8_t>(reader.integer(object, "length", 0, 128))};
 }
 
-MirrorTarget read_target(Reader& reader, const json& object) {
-    MirrorTarget target{static_cast<std::uint16_t>(reader.integer(object, "service_port", 1, 65535)), {}};
-    for (const auto& endpoint : reader.list(object, "endpoints")) target.endpoints.push_back(reader.endpoint(endpoint));
-    return target;
-}
-
-PlanRule read_rule(Reader& reader, const json& object) {
+PlanRule read_rule(JsonReader& reader, const json& object) {
     PlanRule rule;
     rule.key = reader.text(object, "key");
     rule.precedence = static_cast<std::int32_t>(reader.integer(object, "precedence", INT32_MIN, INT32_MAX));
@@ -146,17 +62,12 @@ PlanRule read_rule(Reader& reader, const json& object) {
         rule.request.push_back(read_condition(reader, condition));
     for (const auto& prefix : reader.list(object, "sources")) rule.sources.push_back(read_prefix(reader, prefix));
     rule.source_restricted = reader.boolean(object, "source_restricted");
-    rule.percent = reader.number(object, "percent");
-    if (!(rule.percent >= 0 && rule.percent <= 100)) reader.fail("'percent' is not in range 0..100");
-    rule.has_mirror = reader.boolean(object, "has_mirror");
-    rule.mirror_host = reader.text(object, "mirror_host");
-    rule.mirror_labels = reader.text_map(object, "mirror_labels");
-    for (const auto& target : reader.list(object, "targets")) rule.targets.push_back(read_target(reader, target));
-    rule.mirror_off_reason = reader.text(object, "mirror_off_reason");
+    rule.protocol = reader.one_of(object, "protocol", kProtocolNames);
+    for (const auto& mirror : reader.list(object, "mirrors")) rule.mirrors.push_back(read_mirror(reader, mirror));
     return rule;
 }
 
-PlanOrigin read_origin(Reader& reader, const json& object, std::size_t rule_count) {
+PlanOrigin read_origin(JsonReader& reader, const json& object, std::size_t rule_count) {
     PlanOrigin origin;
     origin.endpoint = reader.endpoint(object.is_object() && object.contains("endpoint") ? object["endpoint"] : json());
     origin.service = reader.text(object, "service");
@@ -172,7 +83,7 @@ PlanOrigin read_origin(Reader& reader, const json& object, std::size_t rule_coun
     return origin;
 }
 
-void check_order(Reader& reader, const Plan& plan) {
+void check_order(JsonReader& reader, const Plan& plan) {
     const auto misplaced_rule =
         std::adjacent_find(plan.rules.begin(), plan.rules.end(), [](const auto& a, const auto& b) {
             return a.precedence != b.precedence ? a.precedence < b.precedence : a.key >= b.key;
@@ -181,14 +92,8 @@ void check_order(Reader& reader, const Plan& plan) {
     const auto misplaced = std::adjacent_find(plan.origins.begin(), plan.origins.end(),
                                               [](const auto& a, const auto& b) { return a.endpoint >= b.endpoint; });
     if (misplaced != plan.origins.end()) reader.fail("the origins are not sorted");
-    if (plan.rules.size() > UMBRA_MAX_RULES) reader.fail("too many rules");
+    if (slot_keys(plan).size() > UMBRA_MAX_RULES) reader.fail("too many rules and mirrors");
     if (plan.origins.size() > UMBRA_MAX_ENDPOINTS) reader.fail("too many origins");
-    for (const auto& rule : plan.rules) {
-        const bool sorted = std::is_sorted(rule.targets.begin(), rule.targets.end(), [](const auto& a, const auto& b) {
-            return a.service_port < b.service_port;
-        });
-        if (!sorted) reader.fail("the targets of a rule are not sorted");
-    }
 }
 
 }  // namespace
@@ -208,7 +113,7 @@ std::string plan_to_json(const Plan& plan) {
 
 Result<Plan> plan_from_json(std::string_view text) {
     const auto document = json::parse(text, nullptr, false);
-    Reader reader;
+    JsonReader reader;
     Plan plan;
     if (document.is_discarded()) reader.fail("not JSON");
     reader.integer(document, "format", kFormat, kFormat);

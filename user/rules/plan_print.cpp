@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "rules/enum_names.h"
+#include "rules/settings_print.h"
+
 namespace umbra::rules {
 
 namespace {
@@ -24,20 +27,26 @@ std::string print_endpoints(const std::vector<Endpoint>& endpoints) {
     return text.empty() ? "none" : text;
 }
 
+std::string print_mirror_lines(const PlanMirror& mirror) {
+    auto text = fmt::format("     mirror       {}, {}\n", print_mirror(mirror), print_share(mirror));
+    const auto settings = print_settings(mirror.settings);
+    if (!settings.empty()) text += fmt::format("     settings     {}\n", settings);
+    if (!mirror.off_reason.empty()) text += fmt::format("     mirror off   {}\n", mirror.off_reason);
+    for (const auto& target : mirror.targets) {
+        text += fmt::format("       port {:<6} {}\n", target.service_port, print_endpoints(target.endpoints));
+    }
+    return text;
+}
+
 std::string print_rule(std::size_t number, const PlanRule& rule) {
     auto text = fmt::format("{:>3}  {}  precedence {}\n", number, rule.key, rule.precedence);
     text += fmt::format("     destination  {}\n", rule.destination);
     text += fmt::format("     clients      {}\n", print_sources(rule));
     text += fmt::format("     request      {}\n", print_request(rule));
-    if (!rule.has_mirror) {
-        const auto why = rule.mirror_off_reason.empty() ? "what it matches is not mirrored" : rule.mirror_off_reason;
-        return text + fmt::format("     mirror       none: {}\n", why);
-    }
-    text += fmt::format("     mirror       {}, {:g} % of flows\n", print_mirror(rule), rule.percent);
-    if (!rule.mirror_off_reason.empty()) text += fmt::format("     mirror off   {}\n", rule.mirror_off_reason);
-    for (const auto& target : rule.targets) {
-        text += fmt::format("       port {:<6} {}\n", target.service_port, print_endpoints(target.endpoints));
-    }
+    if (rule.protocol != Protocol::automatic)
+        text += fmt::format("     protocol     {}\n", kProtocolNames.name(rule.protocol));
+    if (rule.mirrors.empty()) return text + fmt::format("     mirror       none: {}\n", print_silence(rule));
+    for (const auto& mirror : rule.mirrors) text += print_mirror_lines(mirror);
     return text;
 }
 
@@ -60,10 +69,29 @@ std::string print_sources(const PlanRule& rule) {
     return text.empty() ? "none" : text;
 }
 
-std::string print_mirror(const PlanRule& rule) {
-    auto text = rule.mirror_host;
-    for (const auto& [key, value] : rule.mirror_labels) text += fmt::format(" {}={}", key, value);
+std::string print_mirror(const PlanMirror& mirror) {
+    auto text = mirror.host;
+    for (const auto& [key, value] : mirror.labels) text += fmt::format(" {}={}", key, value);
     return text;
+}
+
+std::string print_mirrors(const PlanRule& rule) {
+    std::string text;
+    for (const auto& mirror : rule.mirrors) text += (text.empty() ? "" : ", ") + print_mirror(mirror);
+    return text;
+}
+
+std::string print_share(const PlanMirror& mirror) {
+    const auto& sampling = mirror.settings.sampling;
+    auto text = fmt::format("{:g} % of {}", mirror.percent, sampling.by == Sampling::By::flow ? "flows" : "requests");
+    if (sampling.by == Sampling::By::header) text += fmt::format(" by the value of {}", sampling.header);
+    return text;
+}
+
+std::string print_silence(const PlanRule& rule) {
+    if (!rule.is_stand_in()) return "what it matches is not mirrored";
+    const auto selecting = rule.key.substr(0, rule.key.size() - kStandInSuffix.size());
+    return "the route of " + selecting + " does not select these endpoints";
 }
 
 std::string print_plan(const Plan& plan) {

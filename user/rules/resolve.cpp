@@ -27,7 +27,7 @@ public:
         resolve_sources();
         const auto hosts = context_.registry.matching(plan.destination);
         if (hosts.empty()) report_unknown(rule_.destination, "spec.destination", "the rule matches no traffic");
-        if (rule_.mirror) shadows_ = resolve_mirror(rule_, hosts, context_, plan);
+        if (rule_.mirror) add_mirror({*rule_.mirror, rule_.ns, rule_.location.file, "spec.mirror"}, hosts);
         for (const auto* host : hosts) cover_destination(*host);
         for (std::size_t i = 0; i < rule_.route.size(); ++i) cover_entry(i, hosts);
         check_selection(hosts);
@@ -92,6 +92,10 @@ private:
                  "pods with hostNetwork cannot be told apart by address");
         }
         return normalized(std::move(prefixes));
+    }
+
+    void add_mirror(const WrittenMirror& written, const std::vector<const HostEntry*>& hosts) {
+        shadows_.merge(resolve_mirror(written, hosts, context_, result_.plan.mirrors.emplace_back()));
     }
 
     bool in_destination_subnets(const IpAddress& address) const {

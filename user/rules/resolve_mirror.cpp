@@ -54,28 +54,26 @@ std::string port_list(const std::vector<std::uint16_t>& ports) {
 
 class MirrorResolver {
 public:
-    MirrorResolver(const RouteRule& rule, const ResolveContext& context, PlanRule& plan)
-        : rule_(rule), context_(context), plan_(plan) {}
+    MirrorResolver(const WrittenMirror& written, const ResolveContext& context, PlanMirror& mirror)
+        : written_(written), context_(context), mirror_(mirror) {}
 
     std::set<Endpoint> run(const std::vector<const HostEntry*>& destinations) {
-        const auto& mirror = *rule_.mirror;
-        plan_.has_mirror = true;
-        plan_.mirror_host = resolve_host(mirror, rule_.ns, context_.cluster_domain);
-        plan_.mirror_labels = mirror.labels;
+        mirror_.host = resolve_host(written_.ref, written_.ns, context_.cluster_domain);
+        mirror_.labels = written_.ref.labels;
         const auto ports = ports_of(destinations);
-        for (const auto port : ports) plan_.targets.push_back({port, {}});
-        if (plan_.mirror_host.find_first_of("*/") != std::string::npos) {
-            off("'" + plan_.mirror_host + "' names no single service", "name one service");
+        for (const auto port : ports) mirror_.targets.push_back({port, {}});
+        if (mirror_.host.find_first_of("*/") != std::string::npos) {
+            off("'" + mirror_.host + "' names no single service", "name one service");
             return {};
         }
-        const auto* host = context_.registry.find(plan_.mirror_host);
+        const auto* host = context_.registry.find(mirror_.host);
         if (!host) {
-            const auto close = did_you_mean(plan_.mirror_host, context_.registry.host_names());
-            off("no document describes the host '" + plan_.mirror_host + "'",
+            const auto close = did_you_mean(mirror_.host, context_.registry.host_names());
+            off("no document describes the host '" + mirror_.host + "'",
                 close.empty() ? "give its Service and Pods, or a ServiceEntry, with -f" : close);
             return {};
         }
-        const auto instances = instances_of(*host, mirror.labels);
+        const auto instances = instances_of(*host, mirror_.labels);
         resolve_targets(*host, instances, ports);
         std::set<Endpoint> shadows;
         for (const auto* instance : instances) {
@@ -90,7 +88,7 @@ private:
         if (instances.empty()) {
             if (host.external_name)
                 return off("'" + host.host + "' is an ExternalName service, which has no endpoints");
-            const auto labels = describe(plan_.mirror_labels);
+            const auto labels = describe(mirror_.labels);
             return off("'" + host.host + "' has no endpoint" + (labels.empty() ? "" : " with the labels " + labels),
                        "kubectl get pods --show-labels shows what there is");
         }
@@ -98,7 +96,7 @@ private:
             return off("'" + host.host + "' has no ready endpoint");
         }
         std::vector<std::uint16_t> missing;
-        for (auto& target : plan_.targets) {
+        for (auto& target : mirror_.targets) {
             target = target_at(target.service_port, instances);
             if (target.endpoints.empty()) missing.push_back(target.service_port);
         }
@@ -110,25 +108,25 @@ private:
     }
 
     void off(const std::string& reason, std::string hint = {}) {
-        plan_.mirror_off_reason = reason;
+        mirror_.off_reason = reason;
         warn("the mirror is off: " + reason, std::move(hint));
     }
 
     void warn(std::string message, std::string hint) {
-        context_.diagnostics.add(Severity::warning, {rule_.location.file, rule_.mirror->at}, "spec.mirror",
-                                 std::move(message), std::move(hint));
+        context_.diagnostics.add(Severity::warning, {written_.file, written_.ref.at}, written_.path, std::move(message),
+                                 std::move(hint));
     }
 
-    const RouteRule& rule_;
+    const WrittenMirror& written_;
     const ResolveContext& context_;
-    PlanRule& plan_;
+    PlanMirror& mirror_;
 };
 
 }  // namespace
 
-std::set<Endpoint> resolve_mirror(const RouteRule& rule, const std::vector<const HostEntry*>& destinations,
-                                  const ResolveContext& context, PlanRule& plan) {
-    return MirrorResolver(rule, context, plan).run(destinations);
+std::set<Endpoint> resolve_mirror(const WrittenMirror& written, const std::vector<const HostEntry*>& destinations,
+                                  const ResolveContext& context, PlanMirror& mirror) {
+    return MirrorResolver(written, context, mirror).run(destinations);
 }
 
 }  // namespace umbra::rules

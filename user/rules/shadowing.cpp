@@ -45,22 +45,28 @@ bool destination_covers(const ResolvedRule& wide, const ResolvedRule& narrow) {
 
 using Matrix = std::vector<std::vector<bool>>;
 
-// For each rule, the others that mirror what arrives at its mirror's endpoints.
+std::set<Endpoint> endpoints_of(const PlanRule& rule) {
+    std::set<Endpoint> endpoints;
+    for (const auto& mirror : rule.mirrors) {
+        for (const auto& target : mirror.targets) endpoints.insert(target.endpoints.begin(), target.endpoints.end());
+    }
+    return endpoints;
+}
+
+// For each rule, the others that mirror what arrives at its mirrors' endpoints.
 Matrix feeding(std::span<const ResolvedRule> rules) {
     std::map<Endpoint, std::set<std::size_t>> mirrored_by;
     for (std::size_t i = 0; i < rules.size(); ++i) {
         for (const auto& covered : rules[i].covered) {
-            if (covered.selected && rules[i].plan.has_mirror) mirrored_by[covered.endpoint].insert(i);
+            if (covered.selected && !rules[i].plan.mirrors.empty()) mirrored_by[covered.endpoint].insert(i);
         }
     }
     Matrix feeds(rules.size(), std::vector<bool>(rules.size()));
     for (std::size_t i = 0; i < rules.size(); ++i) {
-        for (const auto& target : rules[i].plan.targets) {
-            for (const auto& endpoint : target.endpoints) {
-                const auto found = mirrored_by.find(endpoint);
-                if (found == mirrored_by.end()) continue;
-                for (const auto next : found->second) feeds[i][next] = true;
-            }
+        for (const auto& endpoint : endpoints_of(rules[i].plan)) {
+            const auto found = mirrored_by.find(endpoint);
+            if (found == mirrored_by.end()) continue;
+            for (const auto next : found->second) feeds[i][next] = true;
         }
     }
     return feeds;

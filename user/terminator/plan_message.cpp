@@ -40,7 +40,7 @@ Result<PlanMessage> decode(std::string_view text) {
         if (!slot.is_number_unsigned()) return malformed;
         message.slots.push_back(slot.get<std::uint32_t>());
     }
-    if (message.slots.size() != message.plan.rules.size()) return malformed;
+    if (message.slots.size() != rules::slot_keys(message.plan).size()) return malformed;
     return message;
 }
 

@@ -15,7 +15,7 @@ namespace umbra {
 struct PlanMessage {
     std::uint64_t generation = 0;
     rules::Plan plan;
-    std::vector<std::uint32_t> slots;  // of plan.rules, same order
+    std::vector<std::uint32_t> slots;  // of rules::slot_keys(plan), same order
 };
 
 Result<void> send_plan(int channel, const PlanMessage& message);

@@ -21,7 +21,8 @@ std::unique_ptr<StreamSink> SessionFactory::open(const FlowTuple& tuple, OpenKin
     auto* row = stages_.plan.flow_row(tuple);
     if (row == nullptr) return nullptr;
     auto replay = stages_.replayer.open(tuple, *row, now);
-    return std::make_unique<Session>(std::move(replay), protocol_, FlowProtocol::Flow{tuple, *row, kind});
+    const FlowProtocol::Flow flow{tuple, *row, kind, stages_.plan.fixed_protocol(tuple)};
+    return std::make_unique<Session>(std::move(replay), protocol_, flow);
 }
 
 }  // namespace umbra

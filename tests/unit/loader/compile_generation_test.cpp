@@ -8,8 +8,8 @@ namespace {
 rules::PlanRule rule(const std::string& key, double percent = 100.0) {
     rules::PlanRule made;
     made.key = key;
-    made.has_mirror = true;
-    made.percent = percent;
+    made.mirrors.resize(1);
+    made.mirrors[0].percent = percent;
     return made;
 }
 
@@ -20,9 +20,7 @@ struct Compiled {
 
 Compiled compile(const rules::Plan& plan) {
     Compiled compiled;
-    std::vector<std::string> keys;
-    for (const auto& entry : plan.rules) keys.push_back(entry.key);
-    EXPECT_TRUE(compiled.slots.assign(keys));
+    EXPECT_TRUE(compiled.slots.assign(rules::slot_keys(plan)));
     std::map<Endpoint, Placement> placements;
     for (const auto& origin : plan.origins) placements[origin.endpoint] = {UMBRA_SIDE_BEHIND, 3};
     compiled.content = compile_generation(plan, compiled.slots, placements);
@@ -45,7 +43,7 @@ TEST(CompileGeneration, flags_say_what_the_rule_is) {
     conditional.request.push_back({"uri", rules::HeaderCondition::Kind::exact, "/"});
     restricted.source_restricted = true;
     restricted.sources = {*IpPrefix::parse("10.1.0.0/16"), *IpPrefix::parse("fd00::/8")};
-    off.has_mirror = false;
+    off.mirrors.clear();
     const Compiled compiled = compile(plan_of({conditional, restricted, off, plain}));
     ASSERT_TRUE(compiled.content);
     const auto flags = [&](const char* key) { return compiled.content->rules.at(*compiled.slots.slot_of(key)).flags; };

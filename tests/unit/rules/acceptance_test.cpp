@@ -39,8 +39,9 @@ TEST(Acceptance, R1_PostRuleLoadsVerbatim) {
     const auto& rule = outcome.plan.rules[0];
     EXPECT_EQ(rule.key, "default/mirror-traffic-to-httbin-v2");
     EXPECT_EQ(rule.precedence, 11);
-    ASSERT_NE(rule.live_target(8080), nullptr);
-    EXPECT_EQ(rule.live_target(8080)->endpoints, std::vector<Endpoint>{*Endpoint::parse("10.0.0.2:80")});
+    ASSERT_EQ(rule.mirrors.size(), 1u);
+    ASSERT_NE(rule.mirrors[0].live_target(8080), nullptr);
+    EXPECT_EQ(rule.mirrors[0].live_target(8080)->endpoints, std::vector<Endpoint>{*Endpoint::parse("10.0.0.2:80")});
     ASSERT_EQ(outcome.plan.origins.size(), 1u);
     EXPECT_EQ(outcome.plan.origins[0].endpoint.to_string(), "10.0.0.1:80");
     EXPECT_EQ(outcome.plan.origins[0].service_port, 8080);
@@ -124,7 +125,7 @@ TEST(Acceptance, R6_HigherRuleWithoutMirrorTurnsItOff) {
                 rule("silent", "  precedence: 9\n  match: {request: {headers: {uri: {prefix: /private}}}}\n"));
     const auto hidden = request("GET", "/private/x"), open = request("GET", "/public");
     EXPECT_EQ(winner(partly, "10.0.0.1:80", "10.0.0.9", &hidden), "default/silent");
-    EXPECT_EQ(find_rule(partly, "default/silent")->live_target(8080), nullptr);
+    EXPECT_FALSE(find_rule(partly, "default/silent")->is_live_at(8080));
     EXPECT_EQ(winner(partly, "10.0.0.1:80", "10.0.0.9", &open), "default/mirror");
 }
 
@@ -172,7 +173,7 @@ TEST(Acceptance, R9_FlowsToAShadowEndpointAreNeverMirrored) {
         "status: {phase: Running, podIP: 10.0.0.3, conditions: [{type: Ready, status: 'False'}]}\n";
     const auto again = plan_of(not_ready + rule("whole-service", kToV2));
     EXPECT_EQ(again.find_origin(*Endpoint::parse("10.0.0.3:80")), nullptr);
-    EXPECT_EQ(again.rules[0].live_target(8080)->endpoints.size(), 1u);
+    EXPECT_EQ(again.rules[0].mirrors.at(0).live_target(8080)->endpoints.size(), 1u);
 }
 
 TEST(Acceptance, R11_UnresolvableMirrorIsOffAndOthersWork) {
@@ -182,7 +183,7 @@ TEST(Acceptance, R11_UnresolvableMirrorIsOffAndOthersWork) {
                       "spec: {destination: {name: other}, mirror: {name: sleep}}\n";
     const auto outcome = load_text(text);
     ASSERT_TRUE(outcome.ok);
-    EXPECT_EQ(find_rule(outcome.plan, "default/broken")->mirror_off_reason,
+    EXPECT_EQ(find_rule(outcome.plan, "default/broken")->mirrors.at(0).off_reason,
               "no document describes the host 'gone.default.svc.cluster.local'");
     EXPECT_TRUE(has_finding(outcome.diagnostics, Severity::warning, "spec.mirror: the mirror is off"));
     EXPECT_TRUE(candidates_at(outcome.plan, "10.0.0.1:80").empty());

@@ -49,7 +49,7 @@ TEST(Compile, WinnerThatDoesNotSelectAnEndpointStillWins) {
     EXPECT_EQ(candidates_at(conditional, "10.0.0.3:80"), (Keys{"default/high#unselected", "default/low"}));
     const auto* stand_in = find_rule(conditional, "default/high#unselected");
     ASSERT_NE(stand_in, nullptr);
-    EXPECT_FALSE(stand_in->has_mirror);
+    EXPECT_TRUE(stand_in->mirrors.empty());
     EXPECT_EQ(stand_in->request, find_rule(conditional, "default/high")->request);
 }
 
@@ -60,16 +60,16 @@ TEST(Compile, MirrorTakesTheServicePortAtItsOwnTargetPort) {
         pod("b", "app: b", "10.0.0.2") + other_rule("r", "name: a", "  mirror: {name: b}\n"));
     ASSERT_EQ(plan.origins.size(), 1u);
     EXPECT_EQ(plan.origins[0].endpoint.to_string(), "10.0.0.1:1080");
-    EXPECT_EQ(plan.rules[0].live_target(80)->endpoints.at(0).to_string(), "10.0.0.2:2080");
-    EXPECT_EQ(plan.rules[0].live_target(443), nullptr);
-    EXPECT_EQ(plan.rules[0].mirror_off_reason, "");
+    EXPECT_EQ(plan.rules[0].mirrors.at(0).live_target(80)->endpoints.at(0).to_string(), "10.0.0.2:2080");
+    EXPECT_EQ(plan.rules[0].mirrors.at(0).live_target(443), nullptr);
+    EXPECT_EQ(plan.rules[0].mirrors.at(0).off_reason, "");
 }
 
 TEST(Compile, SaysWhyAMirrorIsOff) {
     const auto off = [](const std::string& mirror, const std::string& more = "") {
         const auto outcome = load_text(kHttpbin + more + rule("r", "  mirror: " + mirror + "\n"));
         EXPECT_TRUE(outcome.ok && outcome.plan.origins.empty()) << mirror;
-        return outcome.plan.rules.at(0).mirror_off_reason;
+        return outcome.plan.rules.at(0).mirrors.at(0).off_reason;
     };
     EXPECT_EQ(off("{name: gone}"), "no document describes the host 'gone.default.svc.cluster.local'");
     EXPECT_EQ(off("{name: httpbin, labels: {version: v9}}"),

@@ -32,7 +32,7 @@ TEST(Load, ReplacesObjectsOfTheSameKey) {
     const auto moved = apply_text(base.set, pod("httpbin-v2", "app: httpbin, version: v2", "10.0.0.22"));
     ASSERT_TRUE(moved.ok);
     EXPECT_EQ(moved.set.objects().size(), base.set.objects().size());
-    EXPECT_EQ(moved.plan.rules[0].live_target(8080)->endpoints.at(0).to_string(), "10.0.0.22:80");
+    EXPECT_EQ(moved.plan.rules[0].mirrors.at(0).live_target(8080)->endpoints.at(0).to_string(), "10.0.0.22:80");
 }
 
 TEST(Load, RefusesTwoDifferentObjectsOfOneKey) {

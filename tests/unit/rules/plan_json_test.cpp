@@ -30,7 +30,7 @@ TEST(PlanJson, RoundTripsWithoutLoss) {
     EXPECT_EQ(*again, plan);
     EXPECT_EQ(plan_to_json(*again), plan_to_json(plan));
     auto fraction = plan;
-    fraction.rules[0].percent = 0.1 + 0.2;
+    fraction.rules[0].mirrors[0].percent = 0.1 + 0.2;
     EXPECT_EQ(*plan_from_json(plan_to_json(fraction)), fraction);
     EXPECT_EQ(*plan_from_json(plan_to_json({})), Plan{});
 }
@@ -42,21 +42,21 @@ TEST(PlanJson, RefusesWhatIsWrong) {
         bad[json::json_pointer(pointer)] = std::move(value);
         return !plan_from_json(bad.dump());
     };
-    EXPECT_TRUE(refused("/format", 2));
+    EXPECT_TRUE(refused("/format", 1));
     EXPECT_TRUE(refused("/rules", "x"));
     EXPECT_TRUE(refused("/rules/0/key", 1));
     EXPECT_TRUE(refused("/rules/0/precedence", 1.5));
     EXPECT_TRUE(refused("/rules/0/precedence", 4294967296));
     EXPECT_TRUE(refused("/rules/0/precedence", -100));  // not sorted
-    EXPECT_TRUE(refused("/rules/0/percent", 100.5));
-    EXPECT_TRUE(refused("/rules/0/percent", "1"));
+    EXPECT_TRUE(refused("/rules/0/mirrors/0/percent", 100.5));
+    EXPECT_TRUE(refused("/rules/0/mirrors/0/percent", "1"));
     EXPECT_TRUE(refused("/rules/0/request/0/kind", "glob"));
     EXPECT_TRUE(refused("/rules/0/sources/0/address", "x"));
     EXPECT_TRUE(refused("/rules/0/sources/0/length", 129));
-    EXPECT_TRUE(refused("/rules/0/has_mirror", 1));
-    EXPECT_TRUE(refused("/rules/0/mirror_labels/version", 1));
-    EXPECT_TRUE(refused("/rules/0/targets/0/service_port", 65536));
-    EXPECT_TRUE(refused("/rules/0/targets/0/endpoints/0", "10.0.0.1"));
+    EXPECT_TRUE(refused("/rules/0/protocol", "http3"));
+    EXPECT_TRUE(refused("/rules/0/mirrors/0/labels/version", 1));
+    EXPECT_TRUE(refused("/rules/0/mirrors/0/targets/0/service_port", 65536));
+    EXPECT_TRUE(refused("/rules/0/mirrors/0/targets/0/endpoints/0", "10.0.0.1"));
     EXPECT_TRUE(refused("/origins/0/endpoint", nullptr));
     EXPECT_TRUE(refused("/origins/0/candidates/0", 3));
     EXPECT_TRUE(refused("/origins/0/candidates/0", -1));

@@ -17,8 +17,8 @@ const FlowTuple kFlow{*Endpoint::parse("10.9.0.1:40000"), kV1};
 rules::PlanRule mirror_rule(const std::string& key) {
     rules::PlanRule rule;
     rule.key = key;
-    rule.has_mirror = true;
-    rule.targets = {{8080, {kV2}}};
+    rule.mirrors.resize(1);
+    rule.mirrors[0].targets = {{8080, {kV2}}};
     return rule;
 }
 
@@ -26,11 +26,9 @@ PlanMessage message(std::vector<rules::PlanRule> plan_rules) {
     PlanMessage result;
     result.generation = 7;
     rules::PlanOrigin origin{kV1, "httpbin", 8080, {}};
-    for (std::uint32_t i = 0; i < plan_rules.size(); ++i) {
-        origin.candidates.push_back(i);
-        result.slots.push_back(10 + i);
-    }
+    for (std::uint32_t i = 0; i < plan_rules.size(); ++i) origin.candidates.push_back(i);
     result.plan.rules = std::move(plan_rules);
+    for (std::uint32_t i = 0; i < rules::slot_keys(result.plan).size(); ++i) result.slots.push_back(10 + i);
     result.plan.origins = {origin};
     return result;
 }
@@ -74,8 +72,7 @@ TEST_F(PlanViewTest, RequestConditionsFallThroughToTheNextRule) {
 
 TEST_F(PlanViewTest, ARuleWithoutMirrorEndsTheSearch) {
     auto quiet = mirror_rule("default/a");
-    quiet.has_mirror = false;
-    quiet.targets.clear();
+    quiet.mirrors.clear();
     ASSERT_TRUE(view_.replace(message({quiet, mirror_rule("default/b")})));
     EXPECT_EQ(view_.flow_row(kFlow), nullptr);
     EXPECT_EQ(view_.choose(kFlow, nullptr, 0).reason, Reason::unmatched);

@@ -4,11 +4,11 @@
 
 namespace umbra {
 
-bool Breaker::allow(TimeNs now) {
-    if (!open()) return true;
-    if (probing_ || now < retry_at_) return false;
+Breaker::Permission Breaker::allow(TimeNs now) {
+    if (!open()) return {true, false};
+    if (probing_ || now < retry_at_) return {};
     probing_ = true;
-    return true;
+    return {true, true};
 }
 
 void Breaker::succeeded() {
@@ -17,13 +17,18 @@ void Breaker::succeeded() {
     probing_ = false;
 }
 
-void Breaker::failed(TimeNs now) {
-    const bool was_probe = probing_;
-    probing_ = false;
-    if (!open()) ++failures_;
-    if (!open() || (retry_at_ > now && !was_probe)) return;
+// An attempt that began before the breaker opened says nothing new once it is open.
+void Breaker::failed(TimeNs now, Permission permission) {
+    const bool was_open = open();
+    if (permission.probe) probing_ = false;
+    if (!was_open) ++failures_;
+    if (!open() || (was_open && !permission.probe)) return;
     pause_ = pause_ == 0 ? limits_.breaker_first_pause : std::min(pause_ * 2, limits_.breaker_longest_pause);
     retry_at_ = now + pause_;
+}
+
+void Breaker::cancelled(Permission permission) {
+    if (permission.probe) probing_ = false;
 }
 
 }  // namespace umbra

@@ -10,13 +10,20 @@ namespace umbra {
 
 class Breaker {
 public:
+    // probe: the one attempt that an open breaker lets through. To be given back with what became of it.
+    struct Permission {
+        bool given = false;
+        bool probe = false;
+        explicit operator bool() const { return given; }
+    };
+
     explicit Breaker(const ReplayLimits& limits) : limits_(limits) {}
 
-    // True takes the permission: succeeded(), failed() or cancelled() must follow.
-    bool allow(TimeNs now);
+    // Once given: succeeded(), failed() or cancelled() must follow.
+    Permission allow(TimeNs now);
     void succeeded();
-    void failed(TimeNs now);
-    void cancelled() { probing_ = false; }
+    void failed(TimeNs now, Permission permission);
+    void cancelled(Permission permission);
     bool open() const { return failures_ >= limits_.breaker_failures; }
 
 private:

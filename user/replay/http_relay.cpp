@@ -1,5 +1,10 @@
 #include "replay/http_relay.h"
 
+#include <algorithm>
+#include <atomic>
+
+#include "edit/edit.h"
+
 namespace umbra {
 
 namespace {
@@ -11,6 +16,12 @@ wire::ResponseFramer::Method method_of(const RequestHead& head) {
     return head.method == "CONNECT" ? wire::ResponseFramer::Method::connect : wire::ResponseFramer::Method::other;
 }
 
+// Unique within the process, for the ids of requests that have none.
+std::uint64_t next_request_number() {
+    static std::atomic<std::uint64_t> latest{0};
+    return latest.fetch_add(1, std::memory_order_relaxed) + 1;
+}
+
 }  // namespace
 
 void HttpRelay::head(const RequestHead& head, const Choice& choice) {
@@ -18,6 +29,7 @@ void HttpRelay::head(const RequestHead& head, const Choice& choice) {
     if (upgrade_ == Upgrade::accepted) link_.drop(false);
     upgrade_ = head.upgrade ? Upgrade::waiting : Upgrade::none;
     upgrade_row_ = choice.row;
+    upgrade_target_ = {};
     if (shared_.stopped) {
         refuse_incoming(*choice.row, Reason::shutdown);
     } else if (!choice.target || choice.target->endpoints.empty()) {
@@ -32,14 +44,24 @@ void HttpRelay::head(const RequestHead& head, const Choice& choice) {
 void HttpRelay::accept(const Choice& choice, const RequestHead& head) {
     QueuedRequest request;
     request.row = choice.row;
-    request.target = shared_.targets.find(choice.target->endpoints, latest_target_.get());
+    request.target = shared_.targets.find(choice, latest_target_.get());
     latest_target_ = TargetRef(request.target.get());
+    if (head.upgrade) upgrade_target_ = TargetRef(request.target.get());
     request.method = method_of(head);
     request.guard = choice.guard;
+    request.close = head.close;
     request.upgrade = head.upgrade;
     request.whole = head.whole;
+    edit_head(request, head);
     requests_.push(std::move(request));
     receiving_ = true;
+}
+
+void HttpRelay::edit_head(QueuedRequest& request, const RequestHead& head) {
+    if (!request.target->edits_heads) return;
+    request.head_left = head.size;
+    edited_head_.clear();
+    edit::write_http1(head, *request.target->settings, {link_.flow(), next_request_number()}, edited_head_);
 }
 
 void HttpRelay::refuse_incoming(umbra_ledger_row& row, Reason reason) {
@@ -54,27 +76,58 @@ void HttpRelay::refuse_incoming(umbra_ledger_row& row, Reason reason) {
 void HttpRelay::bytes(Bytes bytes) {
     if (refused_) return ledger_dropped(*refused_->row, refused_->reason, &umbra_units::bytes, bytes.size());
     if (!receiving_) return;
-    requests_.back().received += bytes.size();
-    if (requests_.size() == 1 && requests_.back().whole && link_.connected()) start_front();
-    if (refused_) return;
-    QueuedRequest& request = requests_.back();
-    const bool direct = request.whole || bytes.size() >= kDirectSendBytes;
-    if (direct && request.started && request.unsent == 0 && link_.connected()) {
-        const IoResult result = link_.send(bytes);
-        if (result.kind == IoResult::Kind::reset) return lose_front(Reason::mirror_reset);
-        bytes = bytes.subspan(result.count);
+    QueuedRequest& incoming = requests_.back();
+    incoming.received += bytes.size();
+    if (incoming.started && !incoming.target->bucket.take(bytes.size(), shared_.now)) {
+        return lose_back(Reason::mirror_rate);
     }
-    store(request, bytes);
+    if (!incoming.started && incoming.whole && requests_.size() == 1 && link_.connected()) start_front();
+    if (refused_) return;
+    const Bytes head = without_edited_head(requests_.back(), bytes);
+    head.empty() ? pass_on(bytes, {}) : pass_on(head, bytes);
+}
+
+// Takes the client's head off the bytes. Returns the edited one where it ends, nothing otherwise.
+Bytes HttpRelay::without_edited_head(QueuedRequest& request, Bytes& bytes) {
+    if (request.head_left == 0) return {};
+    const std::size_t part = std::min(request.head_left, bytes.size());
+    request.head_left -= part;
+    bytes = bytes.subspan(part);
+    return request.head_left == 0 ? as_bytes(edited_head_) : Bytes{};
+}
+
+void HttpRelay::pass_on(Bytes first, Bytes second) {
+    QueuedRequest& request = requests_.back();
+    const bool direct = request.whole || first.size() + second.size() >= kDirectSendBytes;
+    if (direct && request.started && request.unsent == 0 && link_.connected() && !first.empty()) {
+        const IoResult result = link_.send(first, second);
+        if (result.kind == IoResult::Kind::reset) return lose_front(Reason::mirror_reset);
+        const std::size_t of_first = std::min(result.count, first.size());
+        first = first.subspan(of_first);
+        second = second.subspan(result.count - of_first);
+    }
+    store(first);
+    if (!refused_) store(second);
     if (refused_ || !ready(request)) return;
     become_ready(request);
     const bool gather = request.started && request.unsent > 0 && request.unsent < kGatheredSendBytes;
     gather ? link_.send_soon() : pump();
 }
 
-void HttpRelay::store(QueuedRequest& request, Bytes bytes) {
+void HttpRelay::store(Bytes bytes) {
     if (bytes.empty()) return;
-    if (const auto limit = link_.enqueue(bytes)) return lose_back(*limit);
+    QueuedRequest& request = requests_.back();
+    if (!request.target->queue(bytes.size())) return lose_back(Reason::mirror_queue);
     request.unsent += bytes.size();
+    if (const auto limit = link_.enqueue(bytes)) {
+        taken_off(request, bytes.size());
+        lose_back(*limit);
+    }
+}
+
+void HttpRelay::taken_off(QueuedRequest& request, std::size_t count) {
+    request.unsent -= count;
+    request.target->unqueue(count);
 }
 
 bool HttpRelay::ready(const QueuedRequest& request) const {
@@ -112,11 +165,13 @@ void HttpRelay::pump() {
         QueuedRequest& front = requests_.front();
         if (!front.started) {
             if (!ready(front)) return;
-            if (shared_.now - front.ready_at > shared_.limits.response_timeout) {
+            if (shared_.now - front.ready_at > front.target->timeouts.response) {
                 lose_front(Reason::response_timeout);
                 continue;
             }
-            if (!start_front()) return;
+            const Start start = start_front();
+            if (start == Start::waits) return;
+            if (start == Start::lost) continue;
         }
         const std::size_t before = requests_.size();
         if (send_front()) settle_front();
@@ -124,29 +179,35 @@ void HttpRelay::pump() {
     }
 }
 
-// False: the front waits for a connection, or everything that was ready is lost.
-bool HttpRelay::start_front() {
+// lost: the front, or all that was ready.
+HttpRelay::Start HttpRelay::start_front() {
     QueuedRequest& front = requests_.front();
-    switch (link_.acquire(*front.target.get(), front.guard)) {
+    if (const auto limit = front.target->refuses(front.received, shared_.now)) {
+        lose_front(*limit);
+        return Start::lost;
+    }
+    switch (link_.acquire(*front.target, front.guard)) {
         case MirrorLink::Status::ready:
             break;
         case MirrorLink::Status::connecting:
-            return false;
+            return Start::waits;
         case MirrorLink::Status::failed:
             lose_ready(link_.failure());
-            return false;
+            return Start::lost;
     }
     front.started = true;
+    front.target->bucket.take(front.received, shared_.now);
+    front.outstanding = link_.take_up(Outstanding::Kind::request);
     framer_.begin(front.method);
     link_.progress();
-    return true;
+    return Start::started;
 }
 
 // True: the front is settled.
 bool HttpRelay::send_front() {
     QueuedRequest& front = requests_.front();
     const IoResult result = link_.send_queued(front.unsent);
-    front.unsent -= result.count;
+    taken_off(front, result.count);
     if (result.kind == IoResult::Kind::reset) lose_front(Reason::mirror_reset);
     return result.kind == IoResult::Kind::done && front.settled();
 }
@@ -161,8 +222,9 @@ void HttpRelay::settle_front() {
         upgrade_ = Upgrade::refused;
         upgrade_refusal_ = Reason::upgrade_refused;
     }
+    const bool last = front.close || !framer_.keep_alive();
     requests_.pop_front();
-    if (!switched && !framer_.keep_alive()) link_.drop(false);
+    if (!switched && last) link_.drop(false);
 }
 
 void HttpRelay::count_lost(const QueuedRequest& request, Reason reason) {
@@ -177,6 +239,7 @@ void HttpRelay::lose_front(Reason reason) {
     QueuedRequest& front = requests_.front();
     if (front.started) link_.drop(!front.complete || front.unsent > 0);
     link_.unqueue_front(front.unsent);
+    taken_off(front, front.unsent);
     count_lost(front, reason);
     if (receiving_ && requests_.size() == 1) {
         receiving_ = false;
@@ -187,8 +250,9 @@ void HttpRelay::lose_front(Reason reason) {
 
 void HttpRelay::lose_back(Reason reason) {
     if (requests_.size() == 1) return lose_front(reason);
-    const QueuedRequest& back = requests_.back();
+    QueuedRequest& back = requests_.back();
     link_.unqueue_back(back.unsent);
+    taken_off(back, back.unsent);
     count_lost(back, reason);
     if (receiving_) refused_ = Refused{back.row, reason};
     receiving_ = false;
@@ -229,22 +293,27 @@ bool HttpRelay::take_response(Bytes bytes) {
         return false;
     }
     if (step.state == wire::ResponseFramer::State::more) return true;
+    if (!answer_ended(upgraded, step.consumed < bytes.size())) return true;
+    if (link_.connected()) link_.connection().wait_readable();
+    pump();
+    return false;
+}
+
+// False: the request itself has not ended yet.
+bool HttpRelay::answer_ended(bool upgraded, bool more_bytes) {
+    QueuedRequest& front = requests_.front();
     front.answered = true;
     const bool expected = upgraded && upgrade_ == Upgrade::waiting && requests_.size() == 1;
     if (expected) upgrade_ = Upgrade::accepted;
     count_response();
-    const bool surplus = !upgraded && step.consumed < bytes.size();
-    if (front.settled()) {
-        settle_front();
-        if (surplus || (upgraded && !expected)) link_.drop(false);
-    } else if (surplus) {
-        lose_front(Reason::response_invalid);
-    } else {
-        return true;
+    const bool surplus = !upgraded && more_bytes;
+    if (!front.settled()) {
+        if (surplus) lose_front(Reason::response_invalid);
+        return surplus;
     }
-    if (link_.connected()) link_.connection().wait_readable();
-    pump();
-    return false;
+    settle_front();
+    if (surplus || (upgraded && !expected)) link_.drop(false);
+    return true;
 }
 
 void HttpRelay::count_response() {
@@ -272,7 +341,7 @@ void HttpRelay::connection_ended(bool reset) {
 
 void HttpRelay::tick() {
     if (idle()) {
-        const bool expired = shared_.now - link_.quiet_since() > shared_.limits.idle_timeout;
+        const bool expired = shared_.now - link_.quiet_since() > link_.idle_timeout();
         if (expired && upgrade_ != Upgrade::accepted) link_.drop(false);
         return;
     }
@@ -280,7 +349,7 @@ void HttpRelay::tick() {
     const bool clients_turn = front.unsent == 0 && !front.complete;
     if (clients_turn) {
         link_.progress();
-    } else if (shared_.now - link_.quiet_since() > shared_.limits.response_timeout) {
+    } else if (shared_.now - link_.quiet_since() > front.target->timeouts.response) {
         lose_front(Reason::response_timeout);
         pump();
     }

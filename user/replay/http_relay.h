@@ -1,11 +1,12 @@
 // HttpRelay: sends a flow's requests to the mirror one after the other, each when the response before it was read,
 // and settles them in the ledger. A request is mirrored when v2 answered it completely; what fails once is not tried
-// again. A request up to the hold size is sent only when it is whole; a larger one streams, and if it must be given
-// up half-way its connection is reset.
+// again. Sends the client's own bytes, or an edited head before its body. A request up to the hold size is sent only
+// when it is whole; a larger one streams, and if it must be given up half-way its connection is reset.
 #pragma once
 
 #include <cstdint>
 #include <optional>
+#include <string>
 
 #include "protocol/message_sink.h"
 #include "replay/mirror_link.h"
@@ -37,18 +38,25 @@ public:
     Upgrade upgrade() const { return upgrade_; }
     Reason upgrade_refusal() const { return upgrade_refusal_; }
     umbra_ledger_row* upgrade_row() const { return upgrade_row_; }
+    Target* upgrade_target() const { return upgrade_target_.get(); }
 
 private:
     struct Refused {
         umbra_ledger_row* row;
         Reason reason;
     };
+    enum class Start : std::uint8_t { started, waits, lost };
+
     bool ready(const QueuedRequest& request) const;
     void accept(const Choice& choice, const RequestHead& head);
+    void edit_head(QueuedRequest& request, const RequestHead& head);
     void refuse_incoming(umbra_ledger_row& row, Reason reason);
     void become_ready(QueuedRequest& request);
-    void store(QueuedRequest& request, Bytes bytes);
-    bool start_front();
+    Bytes without_edited_head(QueuedRequest& request, Bytes& bytes);
+    void pass_on(Bytes first, Bytes second);
+    void store(Bytes bytes);
+    void taken_off(QueuedRequest& request, std::size_t count);
+    Start start_front();
     bool send_front();
     void count_response();
     void settle_front();
@@ -57,6 +65,7 @@ private:
     void lose_ready(Reason reason);
     void count_lost(const QueuedRequest& request, Reason reason);
     bool take_response(Bytes bytes);
+    bool answer_ended(bool upgraded, bool more_bytes);
     void connection_ended(bool reset);
 
     ReplayShared& shared_;
@@ -69,6 +78,8 @@ private:
     Upgrade upgrade_ = Upgrade::none;
     Reason upgrade_refusal_ = Reason::upgrade_refused;
     umbra_ledger_row* upgrade_row_ = nullptr;
+    TargetRef upgrade_target_;
+    std::string edited_head_;  // of the request being received, until it is passed on
 };
 
 }  // namespace umbra

@@ -2,17 +2,19 @@
 
 namespace umbra {
 
-Lane::Lane(ReplayShared& shared, LaneOwner& owner)
-    : owner_(owner), link_(shared, *this), http_(shared, link_), raw_(shared, link_) {}
+Lane::Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow)
+    : owner_(owner), link_(shared, *this, flow), http_(shared, link_), raw_(shared, link_) {}
 
 void Lane::raw_begin_upgraded() {
-    raw_.begin_upgraded(*http_.upgrade_row());
+    raw_.begin_upgraded(*http_.upgrade_row(), http_.upgrade_target());
     hand_over();
 }
 
 // The raw part of an upgraded flow begins when the mirror has answered the request that upgraded.
 void Lane::hand_over() {
-    if (!raw_.waiting_for_upgrade() || !http_.empty()) return;
+    if (!raw_.begun() || !http_.empty()) return;
+    if (raw_.failed()) return link_.drop(true);
+    if (!raw_.waiting_for_upgrade()) return;
     if (http_.upgrade() == HttpRelay::Upgrade::accepted) {
         raw_.upgraded();
     } else {

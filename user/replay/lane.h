@@ -20,7 +20,7 @@ public:
 
 class Lane : private LinkEvents {
 public:
-    Lane(ReplayShared& shared, LaneOwner& owner);
+    Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow);
 
     void head(const RequestHead& head, const Choice& choice) { http_.head(head, choice); }
     void bytes(Bytes bytes) { http_.bytes(bytes); }
@@ -45,7 +45,7 @@ private:
     void link_tick() override;
     bool link_idle() const override { return !raw_.begun() && http_.idle(); }
 
-    bool speaks_raw() const { return raw_.begun() && !raw_.waiting_for_upgrade(); }
+    bool speaks_raw() const { return raw_.begun() && !raw_.waiting_for_upgrade() && http_.empty(); }
     void hand_over();
     void after_event();
 

@@ -7,6 +7,8 @@
 #include <asio/post.hpp>
 #include <utility>
 
+#include "replay/balance.h"
+
 namespace umbra {
 
 namespace {
@@ -55,84 +57,76 @@ MirrorLink::~MirrorLink() {
 
 MirrorLink::Status MirrorLink::acquire(Target& target, bool guard) {
     if (connection_ && !connection_->connected()) return Status::connecting;
-    if (connection_ && usable(target, guard)) return Status::ready;
+    if (connection_ && connection_->fits(target, guard)) return Status::ready;
     drop(false);
     return try_endpoints(target, guard);
 }
 
-bool MirrorLink::usable(const Target& target, bool guard) {
-    return guarded_ == guard && target.contains(connection_->endpoint()) && connection_->quiet();
+void MirrorLink::begin_round(Target& target) {
+    if (round_target_.get() == &target) return;
+    round_target_ = TargetRef(&target);
+    endpoint_order(target, flow_.client.address, order_);
+    attempts_ = 0;
+    failure_ = Reason::breaker_open;
 }
+
+void MirrorLink::end_round() { round_target_ = {}; }
 
 MirrorLink::Status MirrorLink::try_endpoints(Target& target, bool guard) {
     if (target.endpoints.empty()) return fail(Reason::no_endpoint);
-    if (attempts_ == 0) {
-        cursor_ = target.next++ % target.endpoints.size();
-        failure_ = Reason::breaker_open;
-    }
-    while (attempts_ < target.endpoints.size()) {
-        const Endpoint endpoint = target.endpoints[cursor_++ % target.endpoints.size()];
-        ++attempts_;
-        if (!shared_.targets.breaker(endpoint).allow(shared_.now)) continue;
-        if (shared_.connections.size() >= shared_.limits.connections && !shared_.connections.evict_idle()) {
-            shared_.targets.breaker(endpoint).cancelled();
+    begin_round(target);
+    while (attempts_ < order_.size()) {
+        const std::size_t place = order_[attempts_++];
+        Breaker& breaker = shared_.targets.breaker(target.endpoints[place]);
+        const Breaker::Permission permission = breaker.allow(shared_.now);
+        if (!permission) continue;
+        if (!make_room(target)) {
+            breaker.cancelled(permission);
             return fail(Reason::connection_limit);
         }
-        const auto refused = connect(endpoint, guard);
+        const auto refused = connect({target, place, permission, guard, flow_});
         if (!refused) return Status::connecting;
-        shared_.targets.breaker(endpoint).failed(shared_.now);
         failure_ = *refused;
     }
     return fail(failure_);
 }
 
+bool MirrorLink::make_room(Target& target) {
+    if (!target.make_room()) return false;
+    return shared_.connections.size() < shared_.limits.connections || shared_.connections.evict_idle();
+}
+
 MirrorLink::Status MirrorLink::fail(Reason reason) {
-    attempts_ = 0;
+    end_round();
     failure_ = reason;
     return Status::failed;
 }
 
-std::optional<Reason> MirrorLink::connect(const Endpoint& endpoint, bool guard) {
-    const Connection::Settings settings{endpoint, guard ? &shared_.own : nullptr};
+std::optional<Reason> MirrorLink::connect(const MirrorConnection::Setup& setup) {
+    auto connection = std::make_unique<MirrorConnection>(shared_, setup);
     ConnectionEvents& events = *this;
-    auto connection = std::make_shared<Connection>(shared_.io, events, settings);
-    if (const auto refused = connection->start()) return refused;
-    guarded_ = guard;
-    connection_ = connection;
-    shared_.connections.add(std::move(connection));
-    bump(shared_.worker.connections_opened);
+    if (const auto refused = connection->start(events)) return refused;
+    connection_ = std::move(connection);
     progress();
     return std::nullopt;
 }
 
 void MirrorLink::drop(bool reset) {
     if (!connection_) return;
-    if (!connection_->connected()) shared_.targets.breaker(connection_->endpoint()).cancelled();
-    const auto connection = std::move(connection_);
-    connection_ = nullptr;
-    connection->close(reset);
-    shared_.connections.remove(*connection);
+    if (reset) connection_->reset_when_closed();
+    connection_.reset();
 }
 
 void MirrorLink::on_connected() {
-    attempts_ = 0;
-    ++shared_.answers.connections_made;
+    end_round();
     progress();
-    shared_.targets.breaker(connection_->endpoint()).succeeded();
     events_.link_changed();
 }
 
 void MirrorLink::on_connect_failed(Reason reason) {
-    const Endpoint endpoint = connection_->endpoint();
     drop(false);
-    shared_.targets.breaker(endpoint).failed(shared_.now);
     failure_ = reason;
     events_.link_changed();
-}
-
-void MirrorLink::on_tick() {
-    if (connection_->connected()) return events_.link_tick();
-    if (shared_.now - progress_at_ > shared_.limits.connect_timeout) on_connect_failed(Reason::connect_timeout);
 }
 
 std::optional<Reason> MirrorLink::enqueue(Bytes bytes) {
@@ -155,12 +149,12 @@ void MirrorLink::unqueue_back(std::size_t count) {
 IoResult MirrorLink::send_queued(std::size_t limit) {
     std::size_t sent = 0;
     while (sent < limit) {
-        if (connection_->write_blocked()) return {IoResult::Kind::blocked, sent};
+        if (connection().write_blocked()) return {IoResult::Kind::blocked, sent};
         std::array<iovec, kWriteParts> parts;
         const std::size_t used = queue_.front(parts, limit - sent);
-        const IoResult result = connection_->write(std::span(parts).first(used));
+        const IoResult result = connection().write(std::span(parts).first(used));
         if (result.kind == IoResult::Kind::blocked) {
-            connection_->wait_writable();
+            connection().wait_writable();
             return {IoResult::Kind::blocked, sent};
         }
         if (result.kind != IoResult::Kind::done) return {result.kind, sent};
@@ -171,11 +165,12 @@ IoResult MirrorLink::send_queued(std::size_t limit) {
     return {IoResult::Kind::done, sent};
 }
 
-IoResult MirrorLink::send(Bytes bytes) {
-    if (connection_->write_blocked()) return {IoResult::Kind::blocked, 0};
-    const iovec part{const_cast<std::byte*>(bytes.data()), bytes.size()};
-    const IoResult result = connection_->write(std::span(&part, 1));
-    if (result.kind == IoResult::Kind::blocked) connection_->wait_writable();
+IoResult MirrorLink::send(Bytes first, Bytes second) {
+    if (connection().write_blocked()) return {IoResult::Kind::blocked, 0};
+    const iovec parts[] = {{const_cast<std::byte*>(first.data()), first.size()},
+                           {const_cast<std::byte*>(second.data()), second.size()}};
+    const IoResult result = connection().write(std::span(parts).first(second.empty() ? 1 : 2));
+    if (result.kind == IoResult::Kind::blocked) connection().wait_writable();
     if (result.kind == IoResult::Kind::done) progress();
     return result;
 }
@@ -194,7 +189,7 @@ void MirrorLink::sending_now() {
 }
 
 IoResult MirrorLink::read(std::span<std::byte> into) {
-    const IoResult result = connection_->read(into);
+    const IoResult result = connection().read(into);
     if (result.kind == IoResult::Kind::done) {
         progress();
         bump(shared_.worker.response_bytes, result.count);

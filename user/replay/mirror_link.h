@@ -1,12 +1,15 @@
 // MirrorLink: a lane's way to its mirror: at most one connection, made and made anew on request, and the queue of
-// bytes for it. Tries the target's endpoints in turn and asks their breakers. Knows no protocol and settles no ledger.
+// bytes for it. Tries the target's endpoints in their order and asks their breakers. Knows no protocol and settles no
+// ledger.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <vector>
 
 #include "base/chunk_buffer.h"
-#include "replay/connection.h"
+#include "replay/mirror_connection.h"
 #include "replay/replay_shared.h"
 
 namespace umbra {
@@ -29,19 +32,25 @@ class MirrorLink : private ConnectionEvents {
 public:
     enum class Status : std::uint8_t { ready, connecting, failed };
 
-    MirrorLink(ReplayShared& shared, LinkEvents& events) : shared_(shared), events_(events), queue_(shared.chunks) {}
+    MirrorLink(ReplayShared& shared, LinkEvents& events, const FlowTuple& flow)
+        : shared_(shared), events_(events), flow_(flow), queue_(shared.chunks) {}
     ~MirrorLink() override;
     MirrorLink(const MirrorLink&) = delete;
     MirrorLink& operator=(const MirrorLink&) = delete;
+
+    const FlowTuple& flow() const { return flow_; }
 
     // A connection to one of the target's endpoints on which nothing is outstanding. failed: see failure().
     Status acquire(Target& target, bool guard);
     Reason failure() const { return failure_; }
     void drop(bool reset);
     bool connected() const { return connection_ && connection_->connected(); }
-    Connection& connection() { return *connection_; }
+    Connection& connection() { return connection_->socket(); }
+    // Something is outstanding on the connection as long as the result lives.
+    Outstanding take_up(Outstanding::Kind kind) { return {connection_->target(), connection_->place(), kind}; }
     TimeNs quiet_since() const { return progress_at_; }
     void progress() { progress_at_ = shared_.now; }
+    TimeNs idle_timeout() const { return connection_->target().timeouts.idle; }
 
     std::size_t queued() const { return queue_.size(); }
     // Null: queued. Otherwise nothing was, and which limit was hit.
@@ -50,7 +59,8 @@ public:
     void unqueue_back(std::size_t count);
     // Writes up to `limit` queued bytes; or the bytes given, past an empty queue. Arms the wait when blocked.
     IoResult send_queued(std::size_t limit);
-    IoResult send(Bytes bytes);
+    IoResult send(Bytes bytes) { return send(bytes, {}); }
+    IoResult send(Bytes first, Bytes second);
     // link_writable() follows when the event loop's turn ends.
     void send_soon();
     void sending_now();
@@ -61,24 +71,27 @@ private:
     void on_connect_failed(Reason reason) override;
     void on_readable() override { events_.link_readable(); }
     void on_writable() override { events_.link_writable(); }
-    void on_tick() override;
-    bool idle() const override { return connected() && events_.link_idle(); }
+    void on_tick() override { events_.link_tick(); }
+    bool idle() const override { return events_.link_idle(); }
     void on_evicted() override { drop(false); }
 
-    bool usable(const Target& target, bool guard);
+    void begin_round(Target& target);
+    void end_round();
     Status try_endpoints(Target& target, bool guard);
-    std::optional<Reason> connect(const Endpoint& endpoint, bool guard);
+    bool make_room(Target& target);
+    std::optional<Reason> connect(const MirrorConnection::Setup& setup);
     Status fail(Reason reason);
 
     ReplayShared& shared_;
     LinkEvents& events_;
+    const FlowTuple flow_;
     ByteQueue queue_;
-    std::shared_ptr<Connection> connection_;
+    std::unique_ptr<MirrorConnection> connection_;
     TimeNs progress_at_ = 0;
-    std::size_t cursor_ = 0;    // into the target's endpoints
-    std::size_t attempts_ = 0;  // of this round
+    TargetRef round_target_;            // whose endpoints are being tried
+    std::vector<std::uint32_t> order_;  // of them in this round
+    std::size_t attempts_ = 0;          // of this round
     Reason failure_ = Reason::connect_failed;
-    bool guarded_ = false;
     bool send_soon_ = false;
 };
 

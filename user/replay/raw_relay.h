@@ -3,6 +3,7 @@
 // connection is reset and the rest dropped, because a stream with a hole is worth nothing.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 
@@ -16,7 +17,8 @@ public:
 
     // Exactly one of these, first. After an upgrade the relay holds bytes until upgraded() or fail().
     void begin(const Choice& choice);
-    void begin_upgraded(umbra_ledger_row& row);
+    // target: of the request that upgraded; null if it had none.
+    void begin_upgraded(umbra_ledger_row& row, Target* target);
     void upgraded();
     void fail(Reason reason);
 
@@ -29,16 +31,22 @@ public:
     void tick();
     bool begun() const { return state_ != State::idle; }
     bool waiting_for_upgrade() const { return state_ == State::waiting; }
+    bool failed() const { return state_ == State::failed; }
     bool done() const;
 
 private:
     enum class State : std::uint8_t { idle, waiting, connecting, open, failed };
-    void write(Bytes bytes);
+    void open();
+    std::optional<Reason> queue(Bytes bytes);
+    void taken_off(std::size_t count);
+    TimeNs response_timeout() const;
 
     ReplayShared& shared_;
     MirrorLink& link_;
     umbra_ledger_row* row_ = nullptr;
     TargetRef target_;
+    Outstanding outstanding_;  // while open
+    std::size_t queued_ = 0;   // at the end of the link's queue
     bool guard_ = false;
     State state_ = State::idle;
     Reason failure_ = Reason::connect_failed;

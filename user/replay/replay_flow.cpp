@@ -11,7 +11,7 @@ std::span<const Choice> ReplayFlow::choose(const RequestHead* head) {
     const Selection selection = shared_.router.choose(flow_, head, shared_.now);
     used_ = selection.mirrors.size();
     refusal_ = selection.reason;
-    while (branches_.size() < used_) branches_.push_back({&maker_.make_lane(), nullptr});
+    while (branches_.size() < used_) branches_.push_back({&maker_.make_lane(flow_), nullptr});
     for (std::size_t i = 0; i < used_; ++i) branches_[i].row = selection.mirrors[i].row;
     return selection.mirrors;
 }

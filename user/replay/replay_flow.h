@@ -13,7 +13,7 @@ namespace umbra {
 class LaneMaker {
 public:
     virtual ~LaneMaker() = default;
-    virtual Lane& make_lane() = 0;
+    virtual Lane& make_lane(const FlowTuple& flow) = 0;
 };
 
 // Destroying it without close() counts as a stop of the agent.

@@ -20,9 +20,9 @@ std::unique_ptr<ReplayFlow> Replayer::open(const FlowTuple& flow, umbra_ledger_r
     return std::make_unique<ReplayFlow>(shared_, maker, flow, flow_row);
 }
 
-Lane& Replayer::make_lane() {
+Lane& Replayer::make_lane(const FlowTuple& flow) {
     LaneOwner& owner = *this;
-    lanes_.push_back(std::make_unique<Lane>(shared_, owner));
+    lanes_.push_back(std::make_unique<Lane>(shared_, owner, flow));
     lanes_.back()->list_index = lanes_.size() - 1;
     return *lanes_.back();
 }
@@ -41,7 +41,7 @@ void Replayer::tick(TimeNs now) {
         const std::shared_ptr<Connection> connection = shared_.connections.at(left - 1);
         if (connection->owner()) connection->owner()->on_tick();
     }
-    shared_.targets.purge();
+    shared_.targets.purge(shared_.now);
     shared_.chunks.trim(kKeptChunkBytes);
 }
 

@@ -15,11 +15,14 @@ namespace umbra {
 struct QueuedRequest {
     umbra_ledger_row* row = nullptr;
     TargetRef target;
+    Outstanding outstanding;     // from its start on
     TimeNs ready_at = 0;         // when it could have been sent
     std::uint64_t received = 0;  // bytes from the client so far
-    std::uint64_t unsent = 0;    // of those, still in the lane's queue
+    std::uint64_t unsent = 0;    // bytes for the mirror that are still in the lane's queue
+    std::size_t head_left = 0;   // of the client's head, which is not passed on because an edited one is
     wire::ResponseFramer::Method method = wire::ResponseFramer::Method::other;
     bool guard = false;
+    bool close = false;  // the client asked for the connection's end
     bool upgrade = false;
     bool whole = false;     // see RequestHead::whole
     bool complete = false;  // its last byte is here

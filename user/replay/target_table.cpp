@@ -4,30 +4,55 @@
 
 namespace umbra {
 
-bool Target::contains(const Endpoint& endpoint) const {
-    return std::find(endpoints.begin(), endpoints.end(), endpoint) != endpoints.end();
+namespace {
+
+constexpr TimeNs kForgetAfter = 2 * kSecond;
+
+// The next comparison then ends at the pointer.
+bool has_settings(Target& target, const std::shared_ptr<const rules::MirrorSettings>& settings) {
+    if (target.settings == settings) return true;
+    if (*target.settings != *settings) return false;
+    target.settings = settings;
+    return true;
 }
 
-TargetRef TargetTable::find(const std::vector<Endpoint>& endpoints, Target* latest) {
-    if (latest && latest->endpoints == endpoints) return TargetRef(latest);
-    auto& slot = targets_[endpoints];
-    if (!slot) {
-        slot = std::make_unique<Target>();
-        slot->endpoints = endpoints;
+}  // namespace
+
+TargetRef TargetTable::find(const Choice& choice, Target* latest) {
+    const auto& endpoints = choice.target->endpoints;
+    if (latest && latest->endpoints == endpoints && has_settings(*latest, choice.settings)) return TargetRef(latest);
+    Targets& alike = targets_[endpoints];
+    for (const auto& target : alike) {
+        if (!has_settings(*target, choice.settings)) continue;
+        target->unused_since = 0;
+        return TargetRef(target.get());
     }
-    return TargetRef(slot.get());
+    alike.push_back(std::make_unique<Target>(endpoints, choice.settings, limits_));
+    return TargetRef(alike.back().get());
 }
 
 Breaker& TargetTable::breaker(const Endpoint& endpoint) {
     return breakers_.try_emplace(endpoint, limits_).first->second;
 }
 
-void TargetTable::purge() {
-    const std::size_t removed = std::erase_if(targets_, [](const auto& entry) { return entry.second->users == 0; });
+void TargetTable::purge(TimeNs now) {
+    std::size_t removed = 0;
+    for (auto& [endpoints, alike] : targets_) {
+        removed += std::erase_if(alike, [now](const auto& target) {
+            if (target->users > 0) {
+                target->unused_since = 0;
+            } else if (target->unused_since == 0) {
+                target->unused_since = now;
+            }
+            return target->users == 0 && now - target->unused_since > kForgetAfter;
+        });
+    }
     if (removed == 0) return;
+    std::erase_if(targets_, [](const auto& entry) { return entry.second.empty(); });
     std::erase_if(breakers_, [this](const auto& entry) {
-        return std::none_of(targets_.begin(), targets_.end(),
-                            [&](const auto& target) { return target.second->contains(entry.first); });
+        return std::none_of(targets_.begin(), targets_.end(), [&](const auto& alike) {
+            return std::find(alike.first.begin(), alike.first.end(), entry.first) != alike.first.end();
+        });
     });
 }
 

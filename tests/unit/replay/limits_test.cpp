@@ -121,25 +121,45 @@ TEST(Breaker, OpensDoublesAndCloses) {
     Breaker breaker(limits);
     TimeNs now = kSecond;
     for (int i = 0; i < 5; ++i) {
-        EXPECT_TRUE(breaker.allow(now));
-        breaker.failed(now);
+        const auto attempt = breaker.allow(now);
+        EXPECT_TRUE(attempt);
+        EXPECT_FALSE(attempt.probe);
+        breaker.failed(now, attempt);
     }
     EXPECT_TRUE(breaker.open());
     for (const TimeNs pause : {200, 400, 800, 1600, 2000, 2000}) {
         EXPECT_FALSE(breaker.allow(now + pause * kMillisecond - 1)) << pause;
         now += pause * kMillisecond;
-        EXPECT_TRUE(breaker.allow(now)) << pause;
+        const auto probe = breaker.allow(now);
+        EXPECT_TRUE(probe.probe) << pause;
         EXPECT_FALSE(breaker.allow(now)) << "one probe at a time";
-        breaker.failed(now);
+        breaker.failed(now, probe);
     }
     now += 2 * kSecond;
-    EXPECT_TRUE(breaker.allow(now));
-    breaker.cancelled();
+    const auto probe = breaker.allow(now);
+    breaker.cancelled(probe);
     EXPECT_TRUE(breaker.allow(now));
     breaker.succeeded();
     EXPECT_FALSE(breaker.open());
     EXPECT_TRUE(breaker.allow(now));
     EXPECT_TRUE(breaker.allow(now));
+}
+
+TEST(Breaker, AttemptsFromBeforeItOpenedChangeNothing) {
+    const ReplayLimits limits;
+    Breaker breaker(limits);
+    TimeNs now = kSecond;
+    const Breaker::Permission early = breaker.allow(now);
+    for (int i = 0; i < 5; ++i) breaker.failed(now, early);
+    now += limits.breaker_first_pause;
+    const auto probe = breaker.allow(now);
+    EXPECT_TRUE(probe.probe);
+    for (int i = 0; i < 5; ++i) breaker.failed(now, early);
+    breaker.cancelled(early);
+    EXPECT_FALSE(breaker.allow(now + kSecond)) << "the probe is still under way";
+    breaker.failed(now, probe);
+    EXPECT_FALSE(breaker.allow(now + 2 * limits.breaker_first_pause - 1));
+    EXPECT_TRUE(breaker.allow(now + 2 * limits.breaker_first_pause)) << "the pause doubled once";
 }
 
 }  // namespace

@@ -1,0 +1,70 @@
+// MirrorConnection: one connection to an endpoint of a target, with its place in every account: the worker's list, the
+// target's, the loop guard's and the breaker's. Passes its events on to whoever uses it. Closes when destroyed.
+#pragma once
+
+#include <memory>
+
+#include "replay/breaker.h"
+#include "replay/connection.h"
+#include "replay/target.h"
+
+namespace umbra {
+
+struct ReplayShared;
+
+class MirrorConnection : private ConnectionEvents {
+public:
+    struct Setup {
+        Target& target;
+        std::size_t place = 0;  // of the endpoint
+        Breaker::Permission permission;
+        bool guard = false;
+        const FlowTuple& client;  // the flow that it is made for
+    };
+    MirrorConnection(ReplayShared& shared, const Setup& setup);
+    ~MirrorConnection() override;
+    MirrorConnection(const MirrorConnection&) = delete;
+    MirrorConnection& operator=(const MirrorConnection&) = delete;
+
+    // As Connection::start(). user: hears the events; may destroy this object at any of them.
+    std::optional<Reason> start(ConnectionEvents& user);
+    void reset_when_closed() { reset_ = true; }
+
+    Connection& socket() { return *socket_; }
+    bool connected() const { return socket_ && socket_->connected(); }
+    Target& target() const { return *target_; }
+    std::size_t place() const { return place_; }
+    // Nothing waits to be read on it and it may carry requests for the target, which it then belongs to.
+    bool fits(Target& target, bool guard);
+    // True: closed.
+    bool evict_if_idle();
+
+    std::size_t target_index = 0;  // in Target::connections
+
+private:
+    void on_connected() override;
+    void on_connect_failed(Reason reason) override;
+    void on_readable() override { user_->on_readable(); }
+    void on_writable() override { user_->on_writable(); }
+    void on_tick() override;
+    bool idle() const override { return connected() && user_->idle(); }
+    void on_evicted() override { user_->on_evicted(); }
+
+    bool move_to(Target& target);
+    bool introduce_client();
+    Breaker& breaker();
+
+    ReplayShared& shared_;
+    TargetRef target_;
+    std::size_t place_;
+    const FlowTuple client_;
+    const bool guard_;
+    Breaker::Permission permission_;
+    Outstanding attempt_;
+    std::shared_ptr<Connection> socket_;
+    ConnectionEvents* user_ = nullptr;
+    TimeNs started_at_ = 0;
+    bool reset_ = false;
+};
+
+}  // namespace umbra

@@ -6,11 +6,13 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <asio/post.hpp>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
 
 #include "base/unique_fd.h"
+#include "replay/tls_context.h"
 
 namespace umbra {
 
@@ -97,6 +99,8 @@ std::optional<Reason> Connection::start() {
 void Connection::close(bool reset) {
     owner_ = nullptr;
     if (!socket_.is_open()) return;
+    if (tls_ && connected_ && !reset) reset = !tls_->close();
+    tls_.reset();
     if (reset) {
         const linger now{1, 0};
         ::setsockopt(socket_.native_handle(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
@@ -111,12 +115,39 @@ void Connection::connect_finished() {
     socklen_t size = sizeof error;
     ::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return owner_->on_connect_failed(connect_reason(error));
+    if (!settings_.tls) return established();
+    std::string name = settings_.server_name;
+    if (name.empty()) name = settings_.endpoint.address.to_string();
+    tls_ = std::make_unique<TlsStream>(settings_.tls, socket_.native_handle(),
+                                       TlsStream::Peer{settings_.endpoint, std::move(name), settings_.alpn});
+    handshake();
+}
+
+void Connection::handshake() {
+    switch (tls_->handshake()) {
+        case TlsStream::Handshake::done:
+            return established();
+        case TlsStream::Handshake::wants_read:
+            return wait_readable();
+        case TlsStream::Handshake::wants_write:
+            return wait_writable();
+        case TlsStream::Handshake::failed:
+            return owner_->on_connect_failed(Reason::tls_failed);
+    }
+}
+
+void Connection::established() {
     connected_ = true;
     wait_readable();
     owner_->on_connected();
 }
 
 IoResult Connection::write(std::span<const iovec> parts) {
+    if (tls_) {
+        const IoResult result = tls_->write(parts);
+        if (tls_->unsent()) wait_writable();
+        return result;
+    }
     msghdr message{};
     message.msg_iov = const_cast<iovec*>(parts.data());
     message.msg_iovlen = parts.size();
@@ -124,38 +155,62 @@ IoResult Connection::write(std::span<const iovec> parts) {
 }
 
 IoResult Connection::read(std::span<std::byte> into) {
+    if (tls_) return tls_->read(into);
     return to_read_result(::recv(socket_.native_handle(), into.data(), into.size(), MSG_DONTWAIT));
 }
 
 IoResult Connection::discard(std::size_t most) {
+    if (tls_) return tls_->discard(most);
     return to_read_result(::recv(socket_.native_handle(), nullptr, most, MSG_DONTWAIT | MSG_TRUNC));
 }
 
 bool Connection::quiet() {
+    if (tls_) return tls_->quiet();
     std::byte one;
     const ssize_t count = ::recv(socket_.native_handle(), &one, 1, MSG_DONTWAIT | MSG_PEEK);
     return count < 0 && errno == EAGAIN;
 }
 
-void Connection::finish_writing() { ::shutdown(socket_.native_handle(), SHUT_WR); }
+void Connection::finish_writing() {
+    if (!tls_) {
+        ::shutdown(socket_.native_handle(), SHUT_WR);
+        return;
+    }
+    tls_->finish_writing();
+    if (tls_->unsent()) wait_writable();
+}
 
 void Connection::wait_readable() {
     if (waiting_read_) return;
     waiting_read_ = true;
-    socket_.async_wait(asio::ip::tcp::socket::wait_read, [self = shared_from_this()](std::error_code) {
-        self->waiting_read_ = false;
-        if (self->owner_) self->owner_->on_readable();
-    });
+    if (tls_ && tls_->readable_now()) {
+        return asio::post(socket_.get_executor(), [self = shared_from_this()] { self->readable(); });
+    }
+    const bool on_write = tls_ && tls_->read_wants_write();
+    const auto what = on_write ? asio::ip::tcp::socket::wait_write : asio::ip::tcp::socket::wait_read;
+    socket_.async_wait(what, [self = shared_from_this()](std::error_code) { self->readable(); });
 }
 
 void Connection::wait_writable() {
     if (waiting_write_) return;
     waiting_write_ = true;
-    socket_.async_wait(asio::ip::tcp::socket::wait_write, [self = shared_from_this()](std::error_code) {
-        self->waiting_write_ = false;
-        if (!self->owner_) return;
-        self->connected_ ? self->owner_->on_writable() : self->connect_finished();
-    });
+    const bool on_read = tls_ && tls_->write_wants_read();
+    const auto what = on_read ? asio::ip::tcp::socket::wait_read : asio::ip::tcp::socket::wait_write;
+    socket_.async_wait(what, [self = shared_from_this()](std::error_code) { self->writable(); });
+}
+
+void Connection::readable() {
+    waiting_read_ = false;
+    if (!owner_) return;
+    connected_ ? owner_->on_readable() : handshake();
+}
+
+void Connection::writable() {
+    waiting_write_ = false;
+    if (!owner_) return;
+    if (!connected_) return tls_ ? handshake() : connect_finished();
+    if (tls_ && tls_->flush() == IoResult::Kind::blocked) return wait_writable();
+    owner_->on_writable();
 }
 
 }  // namespace umbra

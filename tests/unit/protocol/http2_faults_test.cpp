@@ -1,5 +1,6 @@
 // HTTP/2 that breaks the protocol or a limit: what is given up, under which reason, in any pieces.
 #include <gtest/gtest.h>
+#include <malloc.h>
 
 #include "unit/protocol/http2_outcome.h"
 
@@ -30,6 +31,8 @@ struct Broken {
     void (*write)(Http2Client&);
     Reason reason = Reason::h2_invalid;
 };
+
+void PrintTo(const Broken& broken, std::ostream* out) { *out << broken.name; }
 
 class Http2Broken : public testing::TestWithParam<Broken> {};
 
@@ -121,6 +124,8 @@ struct Invalid {
     Log log;
     Reason reason = Reason::http_invalid;
 };
+
+void PrintTo(const Invalid& invalid, std::ostream* out) { *out << invalid.name; }
 
 class Http2Invalid : public testing::TestWithParam<Invalid> {};
 
@@ -308,6 +313,37 @@ TEST(Http2Faults, FloodsAreDropped) {
     EXPECT_EQ(dropped_units(outcome.row, Reason::client_reset).requests, 20'000u);
     EXPECT_EQ(outcome.row.mirrored.requests, 1u);
     EXPECT_EQ(outcome.log.end()[-2], "1 data still");
+}
+
+// A stream that has ended, was refused or given up leaves nothing behind, in the session neither.
+TEST(Http2Faults, StreamsThatAreOverHoldNothing) {
+    struct Forgetful : test::RecordingStreams {
+        using test::RecordingStreams::RecordingStreams;
+        umbra_ledger_row* stream_head(std::uint32_t stream, const RequestHead&, std::span<const HeaderField>,
+                                      TimeNs) override {
+            return stream % 4 == 1 ? &row : nullptr;
+        }
+        void stream_bytes(std::uint32_t, std::size_t) override {}
+        void stream_end(std::uint32_t, TimeNs) override {}
+        void stream_reset(std::uint32_t, std::uint32_t, Reason, TimeNs) override {}
+        umbra_ledger_row row{};
+    };
+    umbra_ledger_row row{};
+    Forgetful sink(row, {});
+    const ProtocolLimits limits;
+    Http2Splitter splitter(sink, row, limits);
+    Http2Client client;
+    std::size_t after_first = 0;
+    for (std::uint32_t id = 1; id < 40'000; id += 8) {
+        client.get(id, "/a").get(id + 2, "/a").post(id + 4, "/p").reset(id + 4);
+        client.headers(id + 6, request_fields("GET", "/a", {{"connection", "x"}}));
+        splitter.feed(as_bytes(client.bytes), 1);
+        client.bytes.clear();
+        if (id < 800) after_first = mallinfo2().uordblks;
+    }
+    EXPECT_FALSE(splitter.failed());
+    EXPECT_EQ(splitter.heads(), 3u * 5000);
+    EXPECT_LT(mallinfo2().uordblks, after_first + 64 * 1024);
 }
 
 }  // namespace

@@ -141,7 +141,10 @@ TEST(Http2Flow, FixedProtocolsWithoutBoundariesAreNeverJoined) {
     for (const Detection fixed : {Detection::http2, Detection::raw}) {
         for (const bool midstream : {true, false}) {
             Http2Harness harness(midstream ? OpenKind::midstream : OpenKind::handshake, fixed);
-            if (!midstream) harness.gap();
+            if (!midstream) {
+                harness.gap();
+                EXPECT_EQ(harness.muted(), 1);
+            }
             harness.server("HTTP/1.1 200 OK");
             harness.data("GET / HTTP/1.1\r\n\r\n");
             harness.data("GET / HTTP/1.1\r\n\r\n");

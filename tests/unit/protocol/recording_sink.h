@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "protocol/flow_protocol.h"
+#include "unit/protocol/recording_streams.h"
 
 namespace umbra::test {
 
@@ -59,11 +60,21 @@ public:
         ledger_mirrored(row_, &umbra_units::bytes, bytes.size());
     }
     void raw_half_close(TimeNs) override { ++half_closes; }
-    void close(CloseKind, Reason, TimeNs) override { ++closes; }
+    Http2Sink* http2(TimeNs) override { return streams.get(); }
+    void close(CloseKind kind, Reason reason, TimeNs) override {
+        ++closes;
+        if (kind == CloseKind::finished) reason = Reason::client_closed;
+        if (kind == CloseKind::reset) reason = Reason::client_reset;
+        if (kind == CloseKind::shutdown) reason = Reason::shutdown;
+        if (streams) streams->close(reason);
+    }
+    // From here on flows of HTTP/2 are taken.
+    void take_http2() { streams = std::make_unique<RecordingStreams>(row_, choose_); }
 
     std::vector<SeenRequest> requests;
     std::string raw;
     bool is_raw = false;
+    std::unique_ptr<RecordingStreams> streams;
     int refused = 0, half_closes = 0, closes = 0;
 
 private:
@@ -102,9 +113,10 @@ public:
 
 class FlowHarness {
 public:
-    explicit FlowHarness(OpenKind kind = OpenKind::handshake, RecordingSink::Choose choose = {})
+    explicit FlowHarness(OpenKind kind = OpenKind::handshake, RecordingSink::Choose choose = {},
+                         std::optional<Detection> fixed = {})
         : sink(row, std::move(choose)), context{observer, worker, {}} {
-        flow = std::make_unique<FlowProtocol>(context, FlowProtocol::Flow{{}, row, kind}, sink);
+        flow = std::make_unique<FlowProtocol>(context, FlowProtocol::Flow{{}, row, kind, fixed}, sink);
     }
     ~FlowHarness() {
         if (flow) close();

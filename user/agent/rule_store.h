@@ -19,7 +19,12 @@ public:
     rules::LoadOutcome propose(const std::vector<rules::SourceText>& sources) const {
         return rules::apply_sources(documents_, sources);
     }
-    rules::LoadOutcome propose_without(const std::string& rule) const { return rules::remove_rule(documents_, rule); }
+    rules::LoadOutcome propose_without_rule(const std::string& name) const {
+        return rules::remove_rule(documents_, name);
+    }
+    rules::LoadOutcome propose_without_policy(const std::string& name) const {
+        return rules::remove_policy(documents_, name);
+    }
 
     void accept(rules::LoadOutcome outcome) {
         documents_ = std::move(outcome.set);

@@ -73,6 +73,18 @@ Json rule_rows(const rules::Plan& plan, const std::string& name) {
     return rows;
 }
 
+Json policy_rows(const rules::DocumentSet& documents, const std::string& name) {
+    Json rows = Json::array();
+    for (const auto& row : rules::list_policies(documents, name)) {
+        rows.push_back({{"policy", row.key},
+                        {"rule", row.rule},
+                        {"protocol", row.protocol},
+                        {"mirrors", row.mirrors},
+                        {"status", row.status}});
+    }
+    return rows;
+}
+
 Json endpoint_rows(const rules::Plan& plan, const std::string& name) {
     Json rows = Json::array();
     for (const auto& row : rules::list_endpoints(plan, name)) {
@@ -149,21 +161,29 @@ Response Verbs::apply(const Json& request) {
 Response Verbs::remove(const Json& request) {
     const auto what = text_field(request, "what");
     const auto name = text_field(request, "name");
-    if (what != "rule" || !name) return Response::failure(bad_request("'what' must be \"rule\", 'name' a text"));
-    if (!store_.documents().find_rule(*name)) {
-        const auto outcome = store_.propose_without(*name);
-        return Response::failure({ErrorCode::failure, "delete: no rule '" + *name + "'",
+    if ((what != "rule" && what != "policy") || !name)
+        return Response::failure(bad_request("'what' must be \"rule\" or \"policy\", 'name' a text"));
+    const bool rule = what == "rule";
+    auto outcome = rule ? store_.propose_without_rule(*name) : store_.propose_without_policy(*name);
+    if (!store_.documents().find_named(rule ? "RouteRule" : "MirrorPolicy", *name)) {
+        return Response::failure({ErrorCode::failure, "delete: no " + *what + " '" + *name + "'",
                                   outcome.diagnostics.empty() ? "" : outcome.diagnostics.front().hint});
     }
-    return put_in_force(store_.propose_without(*name));
+    return put_in_force(std::move(outcome));
 }
 
 Response Verbs::get(const Json& request) {
     const std::string what = text_field(request, "what").value_or("");
     const std::string name = text_field(request, "name").value_or("");
-    if (what != "rules" && what != "endpoints")
-        return Response::failure(bad_request("'what' must be \"rules\" or \"endpoints\""));
-    Json rows = what == "rules" ? rule_rows(store_.plan(), name) : endpoint_rows(store_.plan(), name);
+    Json rows;
+    if (what == "rules")
+        rows = rule_rows(store_.plan(), name);
+    else if (what == "policies")
+        rows = policy_rows(store_.documents(), name);
+    else if (what == "endpoints")
+        rows = endpoint_rows(store_.plan(), name);
+    else
+        return Response::failure(bad_request("'what' must be \"rules\", \"policies\" or \"endpoints\""));
     if (rows.empty() && !name.empty())
         return Response::failure({ErrorCode::failure, "get " + what + ": nothing is called '" + name + "'"});
     return Response::success(std::move(rows));

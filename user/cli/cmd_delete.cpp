@@ -9,7 +9,8 @@ namespace {
 
 constexpr const char* kFooter = R"(Examples:
   umbra delete rule mirror-traffic-to-httbin-v2
-  umbra delete rule shop/mirror)";
+  umbra delete rule shop/mirror
+  umbra delete policy httpbin)";
 
 struct DeleteOptions {
     std::string what, name, socket;
@@ -27,9 +28,12 @@ int run_delete(const DeleteOptions& options, Console& console) {
 
 void setup_delete(CLI::App& app, Action& action) {
     auto options = std::make_shared<DeleteOptions>();
-    CLI::App* verb = app.add_subcommand("delete", "remove a rule from the running agent");
+    CLI::App* verb = app.add_subcommand("delete", "remove a rule or policy from the running agent");
     verb->footer(kFooter);
-    verb->add_option("what", options->what, "rule")->required()->check(CLI::IsMember({"rule"}))->type_name("");
+    verb->add_option("what", options->what, "rule or policy")
+        ->required()
+        ->check(CLI::IsMember({"rule", "policy"}))
+        ->type_name("");
     verb->add_option("name", options->name, "NAME or NAMESPACE/NAME")->required()->type_name("");
     add_socket(*verb, options->socket);
     verb->callback(

@@ -13,6 +13,7 @@ using control::Json;
 constexpr const char* kFooter = R"(Examples:
   umbra get rules
   umbra get rules mirror-traffic-to-httbin-v2 -o yaml
+  umbra get policies
   umbra get endpoints httpbin -o wide)";
 
 struct GetOptions {
@@ -45,6 +46,15 @@ std::string rules_table(const Json& rows, bool wide) {
     return table.text(0, wide ? 0 : kTextWidth);
 }
 
+std::string policies_table(const Json& rows, bool wide) {
+    Table table({{"POLICY"}, {"RULE"}, {"PROTOCOL"}, {"FURTHER MIRRORS", Table::Align::right}, {"STATUS"}});
+    for (const Json& row : rows) {
+        table.add({field(row, "policy"), field(row, "rule"), field(row, "protocol"), field(row, "mirrors"),
+                   field(row, "status")});
+    }
+    return table.text(0, wide ? 0 : kTextWidth);
+}
+
 std::string endpoints_table(const Json& rows, bool wide) {
     Table table({{"ENDPOINT"}, {"ROLE"}, {"SERVICE"}, {"PORT", Table::Align::right}, {"RULES"}});
     for (const Json& row : rows) {
@@ -52,6 +62,11 @@ std::string endpoints_table(const Json& rows, bool wide) {
                    joined(part(row, "rules"))});
     }
     return table.text(0, wide ? 0 : kTextWidth);
+}
+
+std::string table_of(const std::string& what, const Json& rows, bool wide) {
+    if (what == "rules") return rules_table(rows, wide);
+    return what == "policies" ? policies_table(rows, wide) : endpoints_table(rows, wide);
 }
 
 int run_get(const GetOptions& options, Console& console) {
@@ -65,8 +80,7 @@ int run_get(const GetOptions& options, Console& console) {
     } else if (rows->empty()) {
         console.out << "no " << options.what << "\n";
     } else {
-        const bool wide = options.output == "wide";
-        console.out << (options.what == "rules" ? rules_table(*rows, wide) : endpoints_table(*rows, wide));
+        console.out << table_of(options.what, *rows, options.output == "wide");
     }
     return 0;
 }
@@ -75,13 +89,14 @@ int run_get(const GetOptions& options, Console& console) {
 
 void setup_get(CLI::App& app, Action& action) {
     auto options = std::make_shared<GetOptions>();
-    CLI::App* verb = app.add_subcommand("get", "list the rules or endpoints of the running agent");
+    CLI::App* verb = app.add_subcommand("get", "list the rules, policies or endpoints of the running agent");
     verb->footer(kFooter);
-    verb->add_option("what", options->what, "rules or endpoints")
+    verb->add_option("what", options->what, "rules, policies or endpoints")
         ->required()
-        ->check(CLI::IsMember({"rules", "endpoints"}))
+        ->check(CLI::IsMember({"rules", "policies", "endpoints"}))
         ->type_name("");
-    verb->add_option("name", options->name, "a rule, or for endpoints also a service or an address")->type_name("");
+    verb->add_option("name", options->name, "a rule or policy, or for endpoints also a service or an address")
+        ->type_name("");
     add_socket(*verb, options->socket);
     add_output(*verb, options->output, {"text", "json", "yaml", "wide"});
     verb->callback([options, &action] { action = [options](Console& console) { return run_get(*options, console); }; });

@@ -16,6 +16,7 @@ using Align = Table::Align;
 constexpr const char* kFooter =
     R"(For every rule: seen = mirrored + dropped by reason + in flight, in flows, requests and bytes; and before that, in
 the kernel: seen = cloned + dropped by reason, in packets. Bytes are those captured, retransmissions included.
+Further mirrors of a rule have rows of their own, RULE#2, RULE#3 and so on; the kernel's figures are the first row's.
 
 Examples:
   umbra ledger                    exit 1 if it does not close
@@ -52,7 +53,13 @@ std::string rule_text(const Json& rule) {
     add_units(table, "  mirrored", part(rule, "mirrored"));
     for (const auto& [reason, units] : part(rule, "dropped").items()) add_units(table, "  dropped, " + reason, units);
     add_units(table, "  in flight", part(rule, "in_flight"));
-    return text + table.text(2) + kernel_text(kernel);
+    text += table.text(2);
+    // A further mirror of a rule: the kernel clones once for all of them.
+    const std::string key = field(rule, "rule");
+    const auto mark = key.find('#');
+    if (mark != std::string::npos && number(part(kernel, "seen"), "packets") == 0)
+        return text + "  kernel: counted with " + key.substr(0, mark) + "\n";
+    return text + kernel_text(kernel);
 }
 
 std::string ledger_text(const Json& ledger) {

@@ -4,6 +4,7 @@
 #include <map>
 #include <tuple>
 
+#include "rules/attach_policies.h"
 #include "rules/host_name.h"
 #include "rules/resolve.h"
 #include "rules/shadowing.h"
@@ -52,7 +53,11 @@ private:
     void resolve_all() {
         Registry registry(documents_, options_.cluster_domain);
         const ResolveContext context{registry, options_.cluster_domain, diagnostics_};
-        for (const auto* rule : documents_.all<RouteRule>()) rules_.push_back(resolve_rule(*rule, context));
+        const auto policies = attach_policies(documents_, diagnostics_);
+        for (const auto* rule : documents_.all<RouteRule>()) {
+            const auto policy = policies.find(rule->key());
+            rules_.push_back(resolve_rule(*rule, policy == policies.end() ? nullptr : policy->second, context));
+        }
         std::sort(rules_.begin(), rules_.end(), [](const ResolvedRule& a, const ResolvedRule& b) {
             return a.plan.precedence != b.plan.precedence ? a.plan.precedence > b.plan.precedence
                                                           : a.plan.key < b.plan.key;

@@ -25,25 +25,25 @@ const Object* DocumentSet::find(const ObjectKey& key) const {
     return found == objects_.end() ? nullptr : &found->second;
 }
 
-const Object* DocumentSet::find_rule(std::string_view name) const {
+const Object* DocumentSet::find_named(std::string_view kind, std::string_view name) const {
     const auto slash = name.find('/');
     if (slash != std::string_view::npos) {
-        return find({"RouteRule", std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))});
+        return find({std::string(kind), std::string(name.substr(0, slash)), std::string(name.substr(slash + 1))});
     }
     const Object* only = nullptr;
     std::size_t count = 0;
     for (const auto& [key, object] : objects_) {
-        if (key.kind != "RouteRule" || key.name != name) continue;
+        if (key.kind != kind || key.name != name) continue;
         only = &object;
         ++count;
     }
-    return count <= 1 ? only : find({"RouteRule", "default", std::string(name)});
+    return count <= 1 ? only : find({std::string(kind), "default", std::string(name)});
 }
 
-bool DocumentSet::remove_rule(std::string_view name) {
-    const auto* rule = find_rule(name);
-    if (!rule) return false;
-    objects_.erase(objects_.find(rule->key));
+bool DocumentSet::remove(std::string_view kind, std::string_view name) {
+    const auto* object = find_named(kind, name);
+    if (!object) return false;
+    objects_.erase(objects_.find(object->key));
     return true;
 }
 

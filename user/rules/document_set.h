@@ -16,12 +16,13 @@ class DocumentSet {
 public:
     // Objects of the same key are replaced. Two different objects of one key among the new ones are an error.
     void merge(std::vector<Object> objects, Diagnostics& diagnostics);
-    // "NAME" or "NAMESPACE/NAME". False when there is no such rule; a bare name found in several namespaces is
-    // looked up in "default" only.
-    bool remove_rule(std::string_view name);
+    // name: "NAME" or "NAMESPACE/NAME". False when there is no such object; a bare name found in several namespaces
+    // is looked up in "default" only.
+    bool remove(std::string_view kind, std::string_view name);
 
     const Object* find(const ObjectKey& key) const;
-    const Object* find_rule(std::string_view name) const;
+    const Object* find_named(std::string_view kind, std::string_view name) const;
+    const Object* find_rule(std::string_view name) const { return find_named("RouteRule", name); }
     const std::map<ObjectKey, Object>& objects() const { return objects_; }
 
     // All objects of a kind, by namespace and name.

@@ -31,7 +31,8 @@ std::string field_hint(std::string_view key, std::span<const std::string_view> n
     auto close = did_you_mean(key, names);
     if (!close.empty()) return close;
     if (key == "mirrorPercentage" || key == "mirror_percent" || key == "mirrors" || key == "percent") {
-        return "a RouteRule has one mirror and mirrors everything that it matches";
+        return "a RouteRule has one mirror and mirrors all that it matches; a MirrorPolicy (umbra.dev/v1alpha1) says "
+               "more";
     }
     std::string list;
     for (const auto name : names) list += (list.empty() ? "" : ", ") + std::string(name);

@@ -5,6 +5,7 @@
 #include <set>
 #include <tuple>
 
+#include "rules/enum_names.h"
 #include "rules/plan_print.h"
 #include "rules/text_diff.h"
 
@@ -12,7 +13,7 @@ namespace umbra::rules {
 
 namespace {
 
-bool rule_is_named(std::string_view name, std::string_view key) {
+bool key_is_named(std::string_view name, std::string_view key) {
     return name.empty() || key == name ||
            (name.find('/') == std::string_view::npos && key.substr(key.find('/') + 1) == name);
 }
@@ -25,7 +26,7 @@ bool host_is_named(std::string_view name, std::string_view host) {
 bool row_is_named(std::string_view name, const EndpointRow& row) {
     if (name.empty() || host_is_named(name, row.service)) return true;
     if (row.endpoint.to_string() == name || row.endpoint.address.to_string() == name) return true;
-    return std::any_of(row.rules.begin(), row.rules.end(), [&](const auto& key) { return rule_is_named(name, key); });
+    return std::any_of(row.rules.begin(), row.rules.end(), [&](const auto& key) { return key_is_named(name, key); });
 }
 
 // Why a mirror gets nothing, or empty.
@@ -80,7 +81,7 @@ std::vector<RuleRow> list_rules(const Plan& plan, std::string_view name) {
     std::vector<RuleRow> rows;
     for (std::size_t i = 0; i < plan.rules.size(); ++i) {
         const auto& rule = plan.rules[i];
-        if (rule.is_stand_in() || !rule_is_named(name, rule.key)) continue;
+        if (rule.is_stand_in() || !key_is_named(name, rule.key)) continue;
         rows.push_back({rule.key, rule.precedence, rule.destination, print_mirrors(rule), origins[i],
                         mirror_endpoints(rule).size(), status_of(rule, origins[i])});
     }
@@ -101,6 +102,17 @@ std::vector<EndpointRow> list_endpoints(const Plan& plan, std::string_view name)
     }
     rows.erase(std::remove_if(rows.begin(), rows.end(), [&](const auto& row) { return !row_is_named(name, row); }),
                rows.end());
+    return rows;
+}
+
+std::vector<PolicyRow> list_policies(const DocumentSet& documents, std::string_view name) {
+    std::vector<PolicyRow> rows;
+    for (const auto* policy : documents.all<MirrorPolicy>()) {
+        if (!key_is_named(name, policy->key())) continue;
+        const bool found = documents.find({"RouteRule", policy->ns, policy->target}) != nullptr;
+        rows.push_back({policy->key(), policy->rule_key(), kProtocolNames.name(policy->protocol),
+                        policy->mirrors.size(), found ? "in force" : "no such rule"});
+    }
     return rows;
 }
 

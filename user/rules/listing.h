@@ -28,10 +28,21 @@ struct EndpointRow {
     std::vector<std::string> rules;  // keys: candidates best first, or the rules that mirror to it
 };
 
+struct PolicyRow {
+    std::string key;
+    std::string rule;  // key of the rule that it is for
+    std::string protocol;
+    std::size_t mirrors = 0;  // further ones
+    std::string status;       // "in force" or "no such rule"
+};
+
 // name: "NAME" or "NAMESPACE/NAME" of a rule; empty: all. Stand-ins are left out.
 std::vector<RuleRow> list_rules(const Plan& plan, std::string_view name = {});
 // name: of a rule as above, a service's host or its first labels, or an address; empty: all.
 std::vector<EndpointRow> list_endpoints(const Plan& plan, std::string_view name = {});
+
+// name: "NAME" or "NAMESPACE/NAME" of a policy; empty: all.
+std::vector<PolicyRow> list_policies(const DocumentSet& documents, std::string_view name = {});
 
 // What changes from one set to the other: each object as added, changed (with its lines) or removed, the number of
 // those unchanged, then the difference of the plans.

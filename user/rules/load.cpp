@@ -36,6 +36,24 @@ LoadOutcome apply(const DocumentSet& base, const std::vector<SourceText>& source
     return finish(base, std::move(changed), options, diagnostics);
 }
 
+struct Kind {
+    std::string_view name;
+    const char* word;
+};
+
+template <class T>
+LoadOutcome remove(const DocumentSet& base, const Kind& kind, std::string_view name, const CompileOptions& options) {
+    Diagnostics diagnostics;
+    auto changed = base;
+    if (!changed.remove(kind.name, name)) {
+        std::vector<std::string_view> names;
+        for (const auto* known : base.all<T>()) names.push_back(known->name);
+        diagnostics.add(Severity::error, {}, "", std::string("no ") + kind.word + " '" + std::string(name) + "'",
+                        did_you_mean(name, names));
+    }
+    return finish(base, std::move(changed), options, diagnostics);
+}
+
 }  // namespace
 
 LoadOutcome load_paths(const std::vector<std::string>& paths, const CompileOptions& options) {
@@ -50,15 +68,12 @@ LoadOutcome apply_sources(const DocumentSet& base, const std::vector<SourceText>
     return apply(base, sources, options, diagnostics);
 }
 
-LoadOutcome remove_rule(const DocumentSet& base, std::string_view rule, const CompileOptions& options) {
-    Diagnostics diagnostics;
-    auto changed = base;
-    if (!changed.remove_rule(rule)) {
-        std::vector<std::string_view> names;
-        for (const auto* known : base.all<RouteRule>()) names.push_back(known->name);
-        diagnostics.add(Severity::error, {}, "", "no rule '" + std::string(rule) + "'", did_you_mean(rule, names));
-    }
-    return finish(base, std::move(changed), options, diagnostics);
+LoadOutcome remove_rule(const DocumentSet& base, std::string_view name, const CompileOptions& options) {
+    return remove<RouteRule>(base, {"RouteRule", "rule"}, name, options);
+}
+
+LoadOutcome remove_policy(const DocumentSet& base, std::string_view name, const CompileOptions& options) {
+    return remove<MirrorPolicy>(base, {"MirrorPolicy", "policy"}, name, options);
 }
 
 }  // namespace umbra::rules

@@ -25,7 +25,8 @@ LoadOutcome load_paths(const std::vector<std::string>& paths, const CompileOptio
 LoadOutcome apply_sources(const DocumentSet& base, const std::vector<SourceText>& sources,
                           const CompileOptions& options = {});
 
-// rule: "NAME" or "NAMESPACE/NAME".
-LoadOutcome remove_rule(const DocumentSet& base, std::string_view rule, const CompileOptions& options = {});
+// name: "NAME" or "NAMESPACE/NAME".
+LoadOutcome remove_rule(const DocumentSet& base, std::string_view name, const CompileOptions& options = {});
+LoadOutcome remove_policy(const DocumentSet& base, std::string_view name, const CompileOptions& options = {});
 
 }  // namespace umbra::rules

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "rules/decode_kubernetes.h"
+#include "rules/decode_mirror_policy.h"
 #include "rules/decode_route_rule.h"
 #include "rules/decode_service_entry.h"
 #include "rules/suggest.h"
@@ -14,10 +15,11 @@ namespace umbra::rules {
 namespace {
 
 constexpr std::string_view kRouteRuleVersion = "config.istio.io/v1alpha2";
+constexpr std::string_view kMirrorPolicyVersion = "umbra.dev/v1alpha1";
 // Groups whose objects say how traffic is routed or mirrored: leaving one out must not go unseen.
 constexpr std::array<std::string_view, 4> kRoutingGroups{"config.istio.io", "networking.istio.io",
                                                          "gateway.networking.k8s.io", "umbra.dev"};
-constexpr std::array<std::string_view, 1> kRuleKinds{"RouteRule"};
+constexpr std::array<std::string_view, 2> kRuleKinds{"RouteRule", "MirrorPolicy"};
 
 // An object within a stream, before its kind is known.
 struct Item {
@@ -64,7 +66,14 @@ private:
                           "the object is larger than " + std::to_string(kMaxObjectBytes) + " bytes");
         }
         const auto& version = item.api_version;
-        if (item.kind == "RouteRule") return add_route_rule(item);
+        if (item.kind == "RouteRule") {
+            if (has_version(item, kRouteRuleVersion)) keep(item, decode_route_rule(context_, item.root));
+            return;
+        }
+        if (item.kind == "MirrorPolicy") {
+            if (has_version(item, kMirrorPolicyVersion)) keep(item, decode_mirror_policy(context_, item.root));
+            return;
+        }
         if (version == "v1" && item.kind == "Service") return keep(item, decode_service(context_, item.root));
         if (version == "v1" && item.kind == "Pod") return keep(item, decode_pod(context_, item.root));
         if (item.kind == "EndpointSlice" && starts_with(version, "discovery.k8s.io/v1")) {
@@ -81,12 +90,11 @@ private:
         objects_.push_back(make_object(item.kind, std::move(value), std::move(item.text)));
     }
 
-    void add_route_rule(Item& item) {
-        if (item.api_version != kRouteRuleVersion) {
-            return report(Severity::error, item, "'" + item.api_version + "' has no kind RouteRule",
-                          "apiVersion: " + std::string(kRouteRuleVersion));
-        }
-        keep(item, decode_route_rule(context_, item.root));
+    bool has_version(const Item& item, std::string_view wanted) {
+        if (item.api_version == wanted) return true;
+        report(Severity::error, item, "'" + item.api_version + "' has no kind " + item.kind,
+               "apiVersion: " + std::string(wanted));
+        return false;
     }
 
     static bool is_list(const Item& item) {

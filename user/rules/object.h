@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "rules/diagnostic.h"
+#include "rules/mirror_policy.h"
 #include "rules/registry_objects.h"
 #include "rules/route_rule.h"
 #include "rules/source_text.h"
@@ -25,7 +26,7 @@ struct Object {
     ObjectKey key;
     Location location;
     std::string text;  // YAML, as written where the object was a document of its own
-    std::variant<RouteRule, Service, Pod, EndpointSlice, ServiceEntry> value;
+    std::variant<RouteRule, MirrorPolicy, Service, Pod, EndpointSlice, ServiceEntry> value;
 };
 
 inline constexpr std::size_t kMaxObjectBytes = 1u << 20;

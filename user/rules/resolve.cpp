@@ -13,7 +13,8 @@ namespace {
 
 class RuleResolver {
 public:
-    RuleResolver(const RouteRule& rule, const ResolveContext& context) : rule_(rule), context_(context) {
+    RuleResolver(const RouteRule& rule, const MirrorPolicy* policy, const ResolveContext& context)
+        : rule_(rule), policy_(policy), context_(context) {
         result_.rule = &rule;
     }
 
@@ -27,7 +28,7 @@ public:
         resolve_sources();
         const auto hosts = context_.registry.matching(plan.destination);
         if (hosts.empty()) report_unknown(rule_.destination, "spec.destination", "the rule matches no traffic");
-        if (rule_.mirror) add_mirror({*rule_.mirror, rule_.ns, rule_.location.file, "spec.mirror"}, hosts);
+        resolve_mirrors(hosts);
         for (const auto* host : hosts) cover_destination(*host);
         for (std::size_t i = 0; i < rule_.route.size(); ++i) cover_entry(i, hosts);
         check_selection(hosts);
@@ -94,8 +95,45 @@ private:
         return normalized(std::move(prefixes));
     }
 
-    void add_mirror(const WrittenMirror& written, const std::vector<const HostEntry*>& hosts) {
-        shadows_.merge(resolve_mirror(written, hosts, context_, result_.plan.mirrors.emplace_back()));
+    void resolve_mirrors(const std::vector<const HostEntry*>& hosts) {
+        static const MirrorOptions kPlain;
+        if (rule_.mirror) {
+            const WrittenMirror own{*rule_.mirror, rule_.ns, rule_.location.file, "spec.mirror"};
+            add_mirror(own, policy_ ? policy_->options : kPlain, hosts);
+        }
+        if (!policy_) return;
+        for (std::size_t i = 0; i < policy_->mirrors.size(); ++i) {
+            const auto& [ref, options] = policy_->mirrors[i];
+            add_mirror({ref, policy_->ns, policy_->location.file, "spec.mirrors[" + std::to_string(i) + "]"}, options,
+                       hosts);
+        }
+        result_.plan.protocol = policy_->protocol;
+        check_policy();
+    }
+
+    void add_mirror(const WrittenMirror& written, const MirrorOptions& options,
+                    const std::vector<const HostEntry*>& hosts) {
+        if (result_.plan.mirrors.empty()) first_mirror_ = {{written.file, written.ref.at}, written.path};
+        auto& mirror = result_.plan.mirrors.emplace_back();
+        mirror.percent = options.percent;
+        mirror.settings = options.settings;
+        shadows_.merge(resolve_mirror(written, hosts, context_, mirror));
+    }
+
+    void check_policy() {
+        if (result_.plan.mirrors.empty()) {
+            context_.diagnostics.add(Severity::warning, policy_->location, "",
+                                     "MirrorPolicy " + policy_->key() + ": RouteRule " + rule_.key() +
+                                         " has no mirror, and the policy names none: nothing is mirrored",
+                                     "name one with spec.mirror of the rule, or with spec.mirrors of the policy");
+        }
+        if (policy_->protocol == Protocol::raw && !rule_.match.request.empty()) {
+            context_.diagnostics.add(Severity::warning, policy_->location, "spec.protocol",
+                                     "RouteRule " + rule_.key() +
+                                         " matches requests, and raw bytes are none: "
+                                         "nothing is mirrored",
+                                     "remove the rule's match.request or the policy's protocol");
+        }
     }
 
     bool in_destination_subnets(const IpAddress& address) const {
@@ -163,17 +201,17 @@ private:
     }
 
     void check_selection(const std::vector<const HostEntry*>& hosts) {
-        if (!rule_.mirror || hosts.empty() || selected_ > 0) return;
-        if (excluded_ > 0) {
-            warn(rule_.mirror->at, "spec.mirror",
-                 "every endpoint of the route is also one of the mirror: nothing is mirrored",
-                 "flows to a mirror's endpoint are never mirrored; select versions with labels");
-        }
+        if (hosts.empty() || selected_ > 0 || excluded_ == 0) return;
+        context_.diagnostics.add(Severity::warning, first_mirror_.first, first_mirror_.second,
+                                 "every endpoint of the route is also one of the mirror: nothing is mirrored",
+                                 "flows to a mirror's endpoint are never mirrored; select versions with labels");
     }
 
     const RouteRule& rule_;
+    const MirrorPolicy* policy_;
     const ResolveContext& context_;
     ResolvedRule result_;
+    std::pair<Location, std::string> first_mirror_;  // where it is written
     std::set<Endpoint> shadows_;
     std::size_t selected_ = 0;
     std::size_t excluded_ = 0;
@@ -181,8 +219,8 @@ private:
 
 }  // namespace
 
-ResolvedRule resolve_rule(const RouteRule& rule, const ResolveContext& context) {
-    return RuleResolver(rule, context).run();
+ResolvedRule resolve_rule(const RouteRule& rule, const MirrorPolicy* policy, const ResolveContext& context) {
+    return RuleResolver(rule, policy, context).run();
 }
 
 }  // namespace umbra::rules

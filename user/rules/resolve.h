@@ -15,7 +15,7 @@ struct Covered {
     Endpoint endpoint;
     std::string host;
     std::uint16_t service_port = 0;
-    bool selected = false;  // the route selects it and it is no endpoint of the rule's own mirror
+    bool selected = false;  // the route selects it and it is no endpoint of one of the rule's mirrors
 };
 
 struct ResolvedRule {
@@ -31,7 +31,8 @@ struct ResolveContext {
     Diagnostics& diagnostics;
 };
 
-// A rule without match.tcp covers every TCP port of its destination, whatever the port's name says.
-ResolvedRule resolve_rule(const RouteRule& rule, const ResolveContext& context);
+// A rule without match.tcp covers every TCP port of its destination, whatever the port's name says. policy: null
+// without one.
+ResolvedRule resolve_rule(const RouteRule& rule, const MirrorPolicy* policy, const ResolveContext& context);
 
 }  // namespace umbra::rules

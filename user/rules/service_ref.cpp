@@ -45,6 +45,10 @@ Labels decode_labels(const FieldReader& fields) {
 
 ServiceRef decode_service_ref(const FieldReader& fields) {
     fields.allow_only({"name", "namespace", "domain", "service", "labels"});
+    return read_service_ref(fields);
+}
+
+ServiceRef read_service_ref(const FieldReader& fields) {
     ServiceRef ref;
     ref.at = fields.at();
     ref.name = fields.text("name").value_or("");

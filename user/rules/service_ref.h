@@ -7,6 +7,8 @@
 namespace umbra::rules {
 
 ServiceRef decode_service_ref(const FieldReader& fields);
+// The same where other fields may stand beside it.
+ServiceRef read_service_ref(const FieldReader& fields);
 // The map `labels` of a mapping, keys and values checked.
 Labels decode_labels(const FieldReader& fields);
 

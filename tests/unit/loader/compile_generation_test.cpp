@@ -91,6 +91,27 @@ TEST(CompileGeneration, percent_becomes_a_threshold_and_the_seed_is_stable) {
     EXPECT_EQ(get("a/all").seed, 0xfa3d8000u) << "restarts and upgrades must sample the same flows";
 }
 
+TEST(CompileGeneration, several_mirrors_share_one_clone_of_the_largest_part) {
+    using By = rules::Sampling::By;
+    auto nested = rule("a/nested", 10.0), requests = rule("a/requests", 10.0), none = rule("a/none", 0.0);
+    nested.mirrors.resize(3);
+    nested.mirrors[1].percent = 25.0;
+    nested.mirrors[2].percent = 0.0;
+    requests.mirrors.resize(2);
+    requests.mirrors[1].percent = 1.0;
+    requests.mirrors[1].settings.sampling.by = By::request;
+    none.mirrors[0].settings.sampling.by = By::header;
+    const Compiled compiled = compile(plan_of({nested, requests, none}));
+    ASSERT_TRUE(compiled.content);
+    EXPECT_EQ(compiled.content->rules.size(), 3u) << "the kernel knows rules, not mirrors";
+    const auto get = [&](const char* key) { return compiled.content->rules.at(*compiled.slots.slot_of(key)); };
+    EXPECT_EQ(get("a/nested").threshold, 0x40000000u);
+    EXPECT_EQ(get("a/nested").flags, UMBRA_RULE_MIRROR | UMBRA_RULE_SAMPLED);
+    EXPECT_EQ(get("a/requests").flags, UMBRA_RULE_MIRROR) << "requests are chosen behind the kernel";
+    EXPECT_EQ(get("a/none").threshold, 0u);
+    EXPECT_EQ(get("a/none").flags, UMBRA_RULE_MIRROR | UMBRA_RULE_SAMPLED);
+}
+
 TEST(CompileGeneration, endpoints_without_a_place_are_left_out) {
     rules::Plan plan = plan_of({rule("a/x")});
     RuleSlots slots;

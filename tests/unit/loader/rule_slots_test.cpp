@@ -4,6 +4,8 @@
 
 #include <set>
 
+#include "rules/plan.h"
+
 #include "umbra/abi/limits.h"
 
 namespace umbra::loader {
@@ -63,6 +65,28 @@ TEST(RuleSlots, too_many_rules_are_refused_and_change_nothing) {
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, ErrorCode::invalid_rules);
     EXPECT_TRUE(slots.slot_of("a/x"));
+}
+
+TEST(RuleSlots, mirrors_of_a_rule_keep_their_slots_when_others_come_and_go) {
+    rules::Plan plan;
+    plan.rules.resize(2);
+    plan.rules[0].key = "a/x";
+    plan.rules[0].mirrors.resize(3);
+    plan.rules[1].key = "a/y";
+    RuleSlots slots;
+    ASSERT_TRUE(slots.assign(rules::slot_keys(plan)));
+    EXPECT_EQ(slots.living().size(), 4u);
+    const auto first = slots.slot_of("a/x"), second = slots.slot_of("a/x#2"), third = slots.slot_of("a/x#3");
+    ASSERT_TRUE(first && second && third);
+    plan.rules[0].mirrors.resize(2);
+    plan.rules[1].mirrors.resize(2);
+    ASSERT_TRUE(slots.assign(rules::slot_keys(plan)));
+    EXPECT_EQ(slots.slot_of("a/x"), first);
+    EXPECT_EQ(slots.slot_of("a/x#2"), second);
+    EXPECT_FALSE(slots.slot_of("a/x#3"));
+    plan.rules[0].mirrors.resize(3);
+    ASSERT_TRUE(slots.assign(rules::slot_keys(plan)));
+    EXPECT_EQ(slots.slot_of("a/x#3"), third) << "it gets its counters back";
 }
 
 }  // namespace

@@ -81,7 +81,7 @@ void HttpRelay::bytes(Bytes bytes) {
     if (incoming.started && !incoming.target->bucket.take(bytes.size(), shared_.now)) {
         return lose_back(Reason::mirror_rate);
     }
-    if (!incoming.started && incoming.whole && requests_.size() == 1 && link_.connected()) start_front();
+    if (!incoming.started && incoming.whole && requests_.size() == 1 && link_.at_hand(*incoming.target)) start_front();
     if (refused_) return;
     const Bytes head = without_edited_head(requests_.back(), bytes);
     head.empty() ? pass_on(bytes, {}) : pass_on(head, bytes);
@@ -237,6 +237,7 @@ void HttpRelay::count_lost(const QueuedRequest& request, Reason reason) {
 
 void HttpRelay::lose_front(Reason reason) {
     QueuedRequest& front = requests_.front();
+    link_.stop_waiting();
     if (front.started) link_.drop(!front.complete || front.unsent > 0);
     link_.unqueue_front(front.unsent);
     taken_off(front, front.unsent);

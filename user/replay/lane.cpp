@@ -2,8 +2,8 @@
 
 namespace umbra {
 
-Lane::Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow)
-    : owner_(owner), link_(shared, *this, flow), http_(shared, link_), raw_(shared, link_) {}
+Lane::Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow, Kind kind)
+    : owner_(owner), link_(shared, *this, flow, kind == Kind::request), http_(shared, link_), raw_(shared, link_) {}
 
 void Lane::raw_begin_upgraded() {
     raw_.begin_upgraded(*http_.upgrade_row(), http_.upgrade_target());
@@ -40,7 +40,12 @@ void Lane::link_tick() {
 // The last thing that an event does: the lane may be gone afterwards.
 void Lane::after_event() {
     hand_over();
-    if (closed_ && http_.empty() && raw_.done()) owner_.retire(*this);
+    if (closed_ && http_.empty() && raw_.done()) retire();
+}
+
+void Lane::retire() {
+    link_.give_back();
+    owner_.retire(*this);
 }
 
 void Lane::close(CloseKind kind, Reason reason) {

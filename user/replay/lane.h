@@ -1,5 +1,6 @@
 // Lane: one client flow on its way to one mirror: its link and the relay that speaks on it, HTTP first, raw after an
-// upgrade or from the start. Outlives the flow until what the client finished is settled. Owned by the Replayer.
+// upgrade or from the start; or a single request of the flow, where the mirror's connections are shared. Outlives the
+// flow until what the client finished is settled. Owned by the Replayer.
 #pragma once
 
 #include "protocol/message_sink.h"
@@ -20,7 +21,8 @@ public:
 
 class Lane : private LinkEvents {
 public:
-    Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow);
+    enum class Kind : std::uint8_t { flow, request };
+    Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow, Kind kind);
 
     void head(const RequestHead& head, const Choice& choice) { http_.head(head, choice); }
     void bytes(Bytes bytes) { http_.bytes(bytes); }
@@ -31,7 +33,7 @@ public:
     void raw_begin_upgraded();
     void raw_bytes(Bytes bytes) { raw_.bytes(bytes); }
     void raw_half_close() { raw_.half_close(); }
-    // The flow is over; the lane may be gone after this call.
+    // The flow, or the request that the lane is for, is over; the lane may be gone after this call.
     void close(CloseKind kind, Reason reason);
 
     void stop();
@@ -48,6 +50,7 @@ private:
     bool speaks_raw() const { return raw_.begun() && !raw_.waiting_for_upgrade() && http_.empty(); }
     void hand_over();
     void after_event();
+    void retire();
 
     LaneOwner& owner_;
     MirrorLink link_;

@@ -24,6 +24,7 @@ MirrorConnection::~MirrorConnection() {
     socket_->close(reset_);
     shared_.connections.remove(*socket_);
     target_->delist(*this);
+    if (target_->pool.waiting() > 0 && !shared_.stopped) ServeSoonList::add(shared_.serve_soon, shared_.io, *target_);
 }
 
 Breaker& MirrorConnection::breaker() { return shared_.targets.breaker(target_->endpoints[place_]); }
@@ -68,8 +69,18 @@ void MirrorConnection::on_connect_failed(Reason reason) {
 }
 
 void MirrorConnection::on_tick() {
+    if (!user_) {
+        if (shared_.now - started_at_ > target_->timeouts.idle) target_->pool.close(*this);
+        return;
+    }
     if (socket_->connected()) return user_->on_tick();
     if (shared_.now - started_at_ > target_->timeouts.connect) on_connect_failed(Reason::connect_timeout);
+}
+
+void MirrorConnection::use(ConnectionEvents* user) {
+    user_ = user;
+    started_at_ = shared_.now;
+    socket_->wait_readable();
 }
 
 bool MirrorConnection::fits(Target& target, bool guard) {

@@ -28,6 +28,8 @@ public:
 
     // As Connection::start(). user: hears the events; may destroy this object at any of them.
     std::optional<Reason> start(ConnectionEvents& user);
+    // Who hears the events from now on. Null: the target's pool, which closes the connection at the first of them.
+    void use(ConnectionEvents* user);
     void reset_when_closed() { reset_ = true; }
 
     Connection& socket() { return *socket_; }
@@ -44,11 +46,13 @@ public:
 private:
     void on_connected() override;
     void on_connect_failed(Reason reason) override;
-    void on_readable() override { user_->on_readable(); }
-    void on_writable() override { user_->on_writable(); }
+    void on_readable() override { user_ ? user_->on_readable() : target_->pool.close(*this); }
+    void on_writable() override {
+        if (user_) user_->on_writable();
+    }
     void on_tick() override;
-    bool idle() const override { return connected() && user_->idle(); }
-    void on_evicted() override { user_->on_evicted(); }
+    bool idle() const override { return connected() && (!user_ || user_->idle()); }
+    void on_evicted() override { user_ ? user_->on_evicted() : target_->pool.close(*this); }
 
     bool move_to(Target& target);
     bool introduce_client();
@@ -63,7 +67,7 @@ private:
     Outstanding attempt_;
     std::shared_ptr<Connection> socket_;
     ConnectionEvents* user_ = nullptr;
-    TimeNs started_at_ = 0;
+    TimeNs started_at_ = 0;  // the attempt, or the time in the pool
     bool reset_ = false;
 };
 

@@ -56,9 +56,10 @@ MirrorLink::~MirrorLink() {
 }
 
 MirrorLink::Status MirrorLink::acquire(Target& target, bool guard) {
-    if (connection_ && !connection_->connected()) return Status::connecting;
+    if (waiting_on_ || (connection_ && !connection_->connected())) return Status::connecting;
     if (connection_ && connection_->fits(target, guard)) return Status::ready;
     drop(false);
+    if (shares_ && target.pool.must_wait(*this)) return wait(target);
     return try_endpoints(target, guard);
 }
 
@@ -75,14 +76,16 @@ void MirrorLink::end_round() { round_target_ = {}; }
 MirrorLink::Status MirrorLink::try_endpoints(Target& target, bool guard) {
     if (target.endpoints.empty()) return fail(Reason::no_endpoint);
     begin_round(target);
+    if (take_any(target, guard)) return Status::ready;
     while (attempts_ < order_.size()) {
         const std::size_t place = order_[attempts_++];
+        if (take_pooled(target, place, guard)) return Status::ready;
         Breaker& breaker = shared_.targets.breaker(target.endpoints[place]);
         const Breaker::Permission permission = breaker.allow(shared_.now);
         if (!permission) continue;
         if (!make_room(target)) {
             breaker.cancelled(permission);
-            return fail(Reason::connection_limit);
+            return shares_ && target.full() ? wait(target) : fail(Reason::connection_limit);
         }
         const auto refused = connect({target, place, permission, guard, flow_});
         if (!refused) return Status::connecting;
@@ -94,6 +97,53 @@ MirrorLink::Status MirrorLink::try_endpoints(Target& target, bool guard) {
 bool MirrorLink::make_room(Target& target) {
     if (!target.make_room()) return false;
     return shared_.connections.size() < shared_.limits.connections || shared_.connections.evict_idle();
+}
+
+bool MirrorLink::take_pooled(Target& target, std::size_t place, bool guard) {
+    if (!shares_) return false;
+    auto connection = target.pool.take(target, place, guard);
+    if (!connection) return false;
+    connection_ = std::move(connection);
+    connection_->use(this);
+    end_round();
+    return true;
+}
+
+// Rather any endpoint than a connection closed for another one; but a client that belongs to an endpoint goes there.
+bool MirrorLink::take_any(Target& target, bool guard) {
+    if (!shares_ || !target.full() || target.settings->balance == rules::Balance::client_hash) return false;
+    return std::any_of(order_.begin(), order_.end(),
+                       [&](std::uint32_t place) { return take_pooled(target, place, guard); });
+}
+
+bool MirrorLink::at_hand(const Target& target) const {
+    return connected() || (shares_ && target.pool.has_idle() && !target.pool.must_wait(*this));
+}
+
+MirrorLink::Status MirrorLink::wait(Target& target) {
+    if (target.pool.waiting() >= shared_.limits.flow_requests) return fail(Reason::mirror_queue);
+    end_round();
+    waiting_on_ = TargetRef(&target);
+    waiting_at_ = target.pool.wait(*this);
+    return Status::connecting;
+}
+
+void MirrorLink::stop_waiting() {
+    if (!waiting_on_) return;
+    waiting_on_->pool.stop_waiting(waiting_at_);
+    waiting_on_ = {};
+}
+
+void MirrorLink::served() {
+    stop_waiting();
+    events_.link_changed();
+}
+
+void MirrorLink::give_back() {
+    if (!shares_ || !connected() || shared_.stopped) return;
+    Target& target = connection_->target();
+    target.pool.put(std::move(connection_));
+    if (target.pool.waiting() > 0) ServeSoonList::add(shared_.serve_soon, shared_.io, target);
 }
 
 MirrorLink::Status MirrorLink::fail(Reason reason) {
@@ -112,6 +162,7 @@ std::optional<Reason> MirrorLink::connect(const MirrorConnection::Setup& setup) 
 }
 
 void MirrorLink::drop(bool reset) {
+    stop_waiting();
     if (!connection_) return;
     if (reset) connection_->reset_when_closed();
     connection_.reset();

@@ -32,8 +32,9 @@ class MirrorLink : private ConnectionEvents {
 public:
     enum class Status : std::uint8_t { ready, connecting, failed };
 
-    MirrorLink(ReplayShared& shared, LinkEvents& events, const FlowTuple& flow)
-        : shared_(shared), events_(events), flow_(flow), queue_(shared.chunks) {}
+    // shares: its connections come from the target's pool where the target has one, and return there.
+    MirrorLink(ReplayShared& shared, LinkEvents& events, const FlowTuple& flow, bool shares = false)
+        : shared_(shared), events_(events), flow_(flow), queue_(shared.chunks), shares_(shares) {}
     ~MirrorLink() override;
     MirrorLink(const MirrorLink&) = delete;
     MirrorLink& operator=(const MirrorLink&) = delete;
@@ -42,7 +43,15 @@ public:
 
     // A connection to one of the target's endpoints on which nothing is outstanding. failed: see failure().
     Status acquire(Target& target, bool guard);
+    // connecting: link_changed() follows.
     Reason failure() const { return failure_; }
+    // acquire() would probably be ready at once.
+    bool at_hand(const Target& target) const;
+    // What waited for a connection does not need it any more.
+    void stop_waiting();
+    void served();
+    // To the target's pool, if the link shares its connections; nothing is outstanding on it.
+    void give_back();
     void drop(bool reset);
     bool connected() const { return connection_ && connection_->connected(); }
     Connection& connection() { return connection_->socket(); }
@@ -79,6 +88,9 @@ private:
     void end_round();
     Status try_endpoints(Target& target, bool guard);
     bool make_room(Target& target);
+    bool take_pooled(Target& target, std::size_t place, bool guard);
+    bool take_any(Target& target, bool guard);
+    Status wait(Target& target);
     std::optional<Reason> connect(const MirrorConnection::Setup& setup);
     Status fail(Reason reason);
 
@@ -92,6 +104,9 @@ private:
     std::vector<std::uint32_t> order_;  // of them in this round
     std::size_t attempts_ = 0;          // of this round
     Reason failure_ = Reason::connect_failed;
+    TargetRef waiting_on_;  // whose pool
+    ConnectionPool::Waiting::iterator waiting_at_;
+    const bool shares_;
     bool send_soon_ = false;
 };
 

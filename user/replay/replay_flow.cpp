@@ -11,9 +11,26 @@ std::span<const Choice> ReplayFlow::choose(const RequestHead* head) {
     const Selection selection = shared_.router.choose(flow_, head, shared_.now);
     used_ = selection.mirrors.size();
     refusal_ = selection.reason;
-    while (branches_.size() < used_) branches_.push_back({&maker_.make_lane(flow_), nullptr});
+    if (branches_.size() < used_) branches_.resize(used_);
     for (std::size_t i = 0; i < used_; ++i) branches_[i].row = selection.mirrors[i].row;
     return selection.mirrors;
+}
+
+Lane& ReplayFlow::flow_lane(Branch& branch) {
+    if (!branch.flows) branch.flows = &maker_.make_lane(flow_, Lane::Kind::flow);
+    branch.lane = branch.flows;
+    return *branch.lane;
+}
+
+Lane& ReplayFlow::request_lane(Branch& branch) {
+    branch.lane = &maker_.make_lane(flow_, Lane::Kind::request);
+    return *branch.lane;
+}
+
+// A lane that is for one request needs no more calls.
+void ReplayFlow::end_request_lane(Branch& branch) {
+    if (branch.lane && branch.lane != branch.flows) branch.lane->close(CloseKind::finished, Reason::client_closed);
+    branch.lane = nullptr;
 }
 
 // Bytes of the request at hand, as the further mirrors' rows see them.
@@ -30,7 +47,10 @@ umbra_ledger_row* ReplayFlow::head(const RequestHead& head, TimeNs now) {
         ledger_dropped(row_, refusal_, &umbra_units::requests);
         return nullptr;
     }
-    for (std::size_t i = 0; i < used_; ++i) branches_[i].lane->head(head, choices[i]);
+    for (std::size_t i = 0; i < used_; ++i) {
+        const bool shared = !head.upgrade && shares_connections(*choices[i].settings);
+        (shared ? request_lane(branches_[i]) : flow_lane(branches_[i])).head(head, choices[i]);
+    }
     return choices.front().row;
 }
 
@@ -42,22 +62,28 @@ void ReplayFlow::bytes(Bytes bytes, TimeNs now) {
 
 void ReplayFlow::end(TimeNs now) {
     shared_.at(now);
-    for (std::size_t i = 0; i < used_; ++i) branches_[i].lane->end();
+    for (std::size_t i = 0; i < used_; ++i) {
+        branches_[i].lane->end();
+        end_request_lane(branches_[i]);
+    }
 }
 
 void ReplayFlow::abort(Reason reason, TimeNs now) {
     shared_.at(now);
-    for (std::size_t i = 0; i < used_; ++i) branches_[i].lane->abort(reason);
+    for (std::size_t i = 0; i < used_; ++i) {
+        branches_[i].lane->abort(reason);
+        end_request_lane(branches_[i]);
+    }
 }
 
 void ReplayFlow::raw_begin(TimeNs now) {
     shared_.at(now);
     if (switched_) {
-        for (std::size_t i = 0; i < used_; ++i) branches_[i].lane->raw_begin_upgraded();
+        for (std::size_t i = 0; i < used_; ++i) flow_lane(branches_[i]).raw_begin_upgraded();
         return;
     }
     const auto choices = choose(nullptr);
-    for (std::size_t i = 0; i < used_; ++i) branches_[i].lane->raw_begin(choices[i]);
+    for (std::size_t i = 0; i < used_; ++i) flow_lane(branches_[i]).raw_begin(choices[i]);
 }
 
 void ReplayFlow::raw_bytes(Bytes bytes, TimeNs now) {
@@ -79,7 +105,10 @@ void ReplayFlow::raw_half_close(TimeNs now) {
 void ReplayFlow::close(CloseKind kind, Reason reason, TimeNs now) {
     shared_.at(now);
     closed_ = true;
-    for (const Branch& branch : branches_) branch.lane->close(kind, reason);
+    for (const Branch& branch : branches_) {
+        if (branch.lane && branch.lane != branch.flows) branch.lane->close(kind, reason);
+        if (branch.flows) branch.flows->close(kind, reason);
+    }
     branches_.clear();
     used_ = 0;
 }

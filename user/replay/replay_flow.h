@@ -1,6 +1,7 @@
 // ReplayFlow: one client flow on its way to the mirrors of the rules that its requests belong to. Asks the router once
 // per request or raw flow and gives each mirror the same calls, in a lane of its own; the lanes know nothing of each
-// other. Counts what the further mirrors see: the first one's row is the rule's, whose bytes protocol has counted.
+// other. Where a mirror's connections are shared, each request has a lane to itself. Counts what the further mirrors
+// see: the first one's row is the rule's, whose bytes protocol has counted.
 #pragma once
 
 #include <vector>
@@ -13,7 +14,7 @@ namespace umbra {
 class LaneMaker {
 public:
     virtual ~LaneMaker() = default;
-    virtual Lane& make_lane(const FlowTuple& flow) = 0;
+    virtual Lane& make_lane(const FlowTuple& flow, Lane::Kind kind) = 0;
 };
 
 // Destroying it without close() counts as a stop of the agent.
@@ -37,10 +38,14 @@ public:
 private:
     // One mirror of the rule at hand, by its place there.
     struct Branch {
-        Lane* lane = nullptr;
+        Lane* lane = nullptr;   // of the request or raw flow at hand
+        Lane* flows = nullptr;  // for all that the flow brings in its order
         umbra_ledger_row* row = nullptr;
     };
     std::span<const Choice> choose(const RequestHead* head);
+    Lane& flow_lane(Branch& branch);
+    Lane& request_lane(Branch& branch);
+    void end_request_lane(Branch& branch);
     void see(std::size_t bytes);
 
     ReplayShared& shared_;

@@ -58,6 +58,7 @@ struct ReplayShared {
     ConnectionList connections{worker};
     std::vector<std::byte> read_buffer = std::vector<std::byte>(64 * 1024);
     std::shared_ptr<SendSoonList> send_soon = std::make_shared<SendSoonList>();
+    std::shared_ptr<ServeSoonList> serve_soon = std::make_shared<ServeSoonList>();
     MirrorAnswers answers = {};
     TimeNs now = 0;  // of the latest call that carried a time
     bool stopped = false;

@@ -12,7 +12,10 @@ constexpr std::size_t kKeptChunkBytes = 4 * 1024 * 1024;
 Replayer::Replayer(const Context& context, const ReplayLimits& limits)
     : shared_{context.io, context.router, context.own, context.worker, limits} {}
 
-Replayer::~Replayer() { shutdown(shared_.now); }
+Replayer::~Replayer() {
+    shutdown(shared_.now);
+    shared_.serve_soon->targets.clear();
+}
 
 std::unique_ptr<ReplayFlow> Replayer::open(const FlowTuple& flow, umbra_ledger_row& flow_row, TimeNs now) {
     shared_.at(now);
@@ -20,9 +23,9 @@ std::unique_ptr<ReplayFlow> Replayer::open(const FlowTuple& flow, umbra_ledger_r
     return std::make_unique<ReplayFlow>(shared_, maker, flow, flow_row);
 }
 
-Lane& Replayer::make_lane(const FlowTuple& flow) {
+Lane& Replayer::make_lane(const FlowTuple& flow, Lane::Kind kind) {
     LaneOwner& owner = *this;
-    lanes_.push_back(std::make_unique<Lane>(shared_, owner, flow));
+    lanes_.push_back(std::make_unique<Lane>(shared_, owner, flow, kind));
     lanes_.back()->list_index = lanes_.size() - 1;
     return *lanes_.back();
 }
@@ -41,6 +44,7 @@ void Replayer::tick(TimeNs now) {
         const std::shared_ptr<Connection> connection = shared_.connections.at(left - 1);
         if (connection->owner()) connection->owner()->on_tick();
     }
+    shared_.targets.serve_waiting();
     shared_.targets.purge(shared_.now);
     shared_.chunks.trim(kKeptChunkBytes);
 }
@@ -49,6 +53,7 @@ void Replayer::shutdown(TimeNs now) {
     shared_.at(now);
     shared_.stopped = true;
     for (const auto& lane : lanes_) lane->stop();
+    shared_.targets.close_idle();
 }
 
 bool Replayer::drained() const {

@@ -37,7 +37,7 @@ public:
     const MirrorAnswers& answers() const { return shared_.answers; }
 
 private:
-    Lane& make_lane(const FlowTuple& flow) override;
+    Lane& make_lane(const FlowTuple& flow, Lane::Kind kind) override;
     void retire(Lane& lane) override;
 
     ReplayShared shared_;

@@ -17,14 +17,20 @@ rules::MirrorTimeouts effective(const rules::MirrorTimeouts& own, const ReplayLi
 
 }  // namespace
 
+bool shares_connections(const rules::MirrorSettings& settings) {
+    return settings.order == rules::Order::request && settings.client_address != rules::ClientAddress::proxy_v2;
+}
+
 Target::Target(const std::vector<Endpoint>& at, std::shared_ptr<const rules::MirrorSettings> how,
                const ReplayLimits& worker)
     : endpoints(at),
       settings(std::move(how)),
       timeouts(effective(settings->timeouts, worker)),
       edits_heads(edit::changes_heads(*settings)),
+      pooled(shares_connections(*settings)),
       load(at.size()),
-      bucket(settings->limits.bytes_per_second) {}
+      bucket(settings->limits.bytes_per_second),
+      pool(at.size()) {}
 
 std::optional<std::size_t> Target::place_of(const Endpoint& endpoint) const {
     const auto found = std::find(endpoints.begin(), endpoints.end(), endpoint);
@@ -46,9 +52,13 @@ bool Target::queue(std::uint64_t bytes) {
     return true;
 }
 
-bool Target::make_room() {
+bool Target::full() const {
     const std::uint32_t most = settings->limits.connections;
-    if (most == 0 || connections.size() < most) return true;
+    return most != 0 && connections.size() >= most;
+}
+
+bool Target::make_room() {
+    if (!full()) return true;
     for (std::size_t looked = 0; looked < connections.size(); ++looked) {
         next_victim = next_victim + 1 < connections.size() ? next_victim + 1 : 0;
         if (connections[next_victim]->evict_if_idle()) return true;

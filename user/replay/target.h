@@ -11,13 +11,15 @@
 
 #include "base/ledger.h"
 #include "net/ip_address.h"
+#include "replay/connection_pool.h"
 #include "replay/limits.h"
 #include "replay/token_bucket.h"
 #include "rules/mirror_settings.h"
 
 namespace umbra {
 
-class MirrorConnection;
+// Whether requests are spread over connections that clients share. Not where a connection tells whom it is for.
+bool shares_connections(const rules::MirrorSettings& settings);
 
 struct Target {
     Target(const std::vector<Endpoint>& at, std::shared_ptr<const rules::MirrorSettings> how,
@@ -27,6 +29,7 @@ struct Target {
     std::shared_ptr<const rules::MirrorSettings> settings;  // may be replaced by equal ones
     const rules::MirrorTimeouts timeouts;                   // the settings', or the worker's
     const bool edits_heads;
+    const bool pooled;  // shares_connections()
 
     std::vector<std::uint32_t> load;             // by endpoint: requests outstanding, raw flows, attempts to connect
     std::vector<MirrorConnection*> connections;  // open or being made, in no order
@@ -37,6 +40,7 @@ struct Target {
     std::size_t next_victim = 0;
     std::uint32_t users = 0;  // requests, flows and connections that refer to it
     TimeNs unused_since = 0;
+    ConnectionPool pool;
 
     bool contains(const Endpoint& endpoint) const { return place_of(endpoint).has_value(); }
     std::optional<std::size_t> place_of(const Endpoint& endpoint) const;
@@ -46,6 +50,8 @@ struct Target {
     // False, and nothing changes: the bytes would break the limit of its queues.
     bool queue(std::uint64_t bytes);
     void unqueue(std::uint64_t bytes) { queued_bytes -= bytes; }
+    // As many connections as the mirror's limit.
+    bool full() const;
     // True if one more connection fits the mirror's limit; one that nothing depends on is closed for it.
     bool make_room();
 

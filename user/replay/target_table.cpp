@@ -35,6 +35,18 @@ Breaker& TargetTable::breaker(const Endpoint& endpoint) {
     return breakers_.try_emplace(endpoint, limits_).first->second;
 }
 
+void TargetTable::serve_waiting() {
+    for (const auto& [endpoints, alike] : targets_) {
+        for (const auto& target : alike) target->pool.serve();
+    }
+}
+
+void TargetTable::close_idle() {
+    for (const auto& [endpoints, alike] : targets_) {
+        for (const auto& target : alike) target->pool.close_idle();
+    }
+}
+
 void TargetTable::purge(TimeNs now) {
     std::size_t removed = 0;
     for (auto& [endpoints, alike] : targets_) {

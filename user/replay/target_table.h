@@ -21,6 +21,9 @@ public:
     // latest: the target used last, which is most likely the same.
     TargetRef find(const Choice& choice, Target* latest);
     Breaker& breaker(const Endpoint& endpoint);
+    // Lets requests go on that wait for a connection, or finds that they waited too long.
+    void serve_waiting();
+    void close_idle();
     // Forgets targets that nobody used for a while, longer than a token bucket remembers, and breakers of endpoints
     // that no target has.
     void purge(TimeNs now);

@@ -102,6 +102,12 @@ const ResponseCase kResponses[] = {
     {"not_modified", "GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 4\r\n\r\n", false},
     {"chunked", "GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", false},
     {"interim", "GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", false},
+    {"many_interim", "GET",
+     "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+     "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nbody",
+     false},
+    {"interim_head", "HEAD", "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n", false},
+    {"interim_no_content", "GET", "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", false},
     {"error", "GET", "HTTP/1.1 500 Oops\r\nContent-Length: 4\r\n\r\nbody", false},
     {"says_close", "GET", "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 4\r\n\r\nbody", true},
     {"until_close", "GET", "HTTP/1.1 200 OK\r\n\r\nbody", true},
@@ -171,6 +177,37 @@ TEST(HttpRelay, AnEarlyAnswerDoesNotStopTheBody) {
     harness.until([&] { return server.requests().size() == 1; });
     EXPECT_EQ(server.requests(), Strings{text});
     EXPECT_EQ(harness.mirrored(), 1u);
+}
+
+TEST(HttpRelay, AContinueBeforeTheBodyAndAnEarlyAnswerThatClosesAreNoCompleteRequest) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    server.on_request = nullptr;
+    server.on_data = [&](Session& session) {
+        if (server.sessions.size() > 1) return session.send(kOk);
+        session.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        harness.until([&] { return session.out.empty(); });
+        session.close();
+    };
+    harness.mirror_to({&server});
+    const std::string text = post("/big", noise(3'000'000));
+    harness.data_in_pieces(text.substr(0, 200'000), 50'000);
+    harness.until([&] { return harness.lost(Reason::mirror_reset) + harness.lost(Reason::mirror_closed) == 1; });
+    harness.data(text.substr(200'000) + get("/next"));
+    harness.settle();
+    EXPECT_EQ(harness.mirrored(), 1u);
+    EXPECT_EQ(server.sessions[1]->received, get("/next"));
+}
+
+TEST(HttpRelay, TheClientsWishForTheEndEndsTheConnection) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    harness.mirror_to({&server});
+    harness.data(get("/1") + get("/2", "Connection: close\r\n"));
+    harness.settle();
+    harness.until([&] { return server.sessions[0]->finished; });
+    EXPECT_EQ(harness.mirrored(), 2u);
+    EXPECT_EQ(harness.worker.connections, 0u);
 }
 
 TEST(HttpRelay, EndpointsTakeTurnsByFlow) {

@@ -166,6 +166,49 @@ TEST(Upgraded, RawBytesFollowOnTheSameConnection) {
     }
 }
 
+TEST(Upgraded, ASwitchToHttp2IsSettledAndItsConnectionClosed) {
+    const std::string upgrade =
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+    for (const bool answered_first : {true, false}) {
+        ReplayHarness harness;
+        ScriptedServer server(harness.io);
+        server.on_request = [](Session& session, const std::string&) {
+            session.send("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n" +
+                         std::string("\0\0\0\4\0\0\0\0\0", 9));
+        };
+        harness.mirror_to({&server});
+        harness.data(upgrade);
+        if (answered_first) harness.settle();
+        harness.flows[0]->sink->close(CloseKind::abandoned, Reason::h2_upgrade, harness.now);
+        harness.settle();
+        EXPECT_EQ(harness.mirrored(), 1u);
+        EXPECT_EQ(harness.row.mirrored.bytes, upgrade.size());
+        EXPECT_EQ(harness.worker.connections, 0u);
+        EXPECT_EQ(server.received(), upgrade);
+    }
+}
+
+TEST(Upgraded, WhatIsGivenUpWhileItWaitsLeavesTheRequestAlone) {
+    ReplayLimits limits;
+    limits.flow_queue_bytes = 1000;
+    ReplayHarness harness(limits);
+    ScriptedServer server(harness.io);
+    server.on_request = nullptr;
+    harness.mirror_to({&server});
+    harness.data(kUpgrade);
+    harness.server_says("HTTP/1.1 101 Swi");
+    harness.data("frame");
+    harness.data(noise(2000));
+    EXPECT_EQ(harness.lost_bytes(Reason::flow_queue), 2005u);
+    harness.until([&] { return server.requests().size() == 1; });
+    EXPECT_EQ(harness.row.in_flight.requests, 1u);
+    server.sessions[0]->send(kSwitching);
+    harness.settle();
+    EXPECT_EQ(harness.mirrored(), 1u);
+    EXPECT_EQ(server.received(), kUpgrade);
+    EXPECT_EQ(harness.worker.connections, 0u);
+}
+
 TEST(Upgraded, WhatTheMirrorRefusesIsDropped) {
     ReplayHarness harness;
     ScriptedServer server(harness.io);

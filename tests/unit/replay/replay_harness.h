@@ -79,8 +79,14 @@ public:
         target.endpoints.clear();
         for (const auto* server : servers) target.endpoints.push_back(server->endpoint());
     }
+    void configure(const std::function<void(rules::MirrorSettings&)>& change) {
+        auto settings = std::make_shared<rules::MirrorSettings>(*router.choice.settings);
+        change(*settings);
+        router.choice.settings = std::move(settings);
+    }
     std::size_t open() {
         FlowTuple tuple{*Endpoint::parse("10.0.0.1:1000"), *Endpoint::parse("10.0.0.2:80")};
+        if (client_address) tuple.client.address = client_address(flows.size());
         tuple.client.port = static_cast<std::uint16_t>(1000 + flows.size());
         auto flow = std::make_unique<Flow>();
         flow->sink = replayer->open(tuple, row, now);
@@ -145,6 +151,34 @@ public:
     std::unique_ptr<Replayer> replayer;
     ProtocolContext context;
     std::vector<std::unique_ptr<Flow>> flows;
+    std::function<IpAddress(std::size_t flow)> client_address;  // none: one client for all
 };
+
+// An address that takes connection attempts and never answers them, until it is destroyed.
+class BlackHole {
+public:
+    explicit BlackHole(asio::io_context& io) : acceptor_(io, {asio::ip::make_address("127.0.0.1"), 0}) {
+        acceptor_.listen(0);
+        for (int i = 0; i < 4; ++i) {
+            fillers_.emplace_back(io);
+            fillers_.back().async_connect(acceptor_.local_endpoint(), [](std::error_code) {});
+        }
+    }
+    Endpoint endpoint() const {
+        return *Endpoint::parse("127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()));
+    }
+
+private:
+    asio::ip::tcp::acceptor acceptor_;
+    std::vector<asio::ip::tcp::socket> fillers_;
+};
+
+inline Endpoint dead_endpoint() {
+    asio::io_context io;
+    asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
+    return *Endpoint::parse("127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()));
+}
+
+inline const std::string kOk = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
 
 }  // namespace umbra::test

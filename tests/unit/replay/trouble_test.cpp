@@ -10,12 +10,6 @@ using namespace test;
 using Session = ScriptedServer::Session;
 using Strings = std::vector<std::string>;
 
-Endpoint dead_endpoint() {
-    asio::io_context io;
-    asio::ip::tcp::acceptor acceptor(io, {asio::ip::make_address("127.0.0.1"), 0});
-    return *Endpoint::parse("127.0.0.1:" + std::to_string(acceptor.local_endpoint().port()));
-}
-
 TEST(Trouble, ADeadPortCostsCountedDropsThenTheBreakerSparesIt) {
     ReplayHarness harness;
     const Endpoint endpoint = dead_endpoint();
@@ -52,15 +46,9 @@ TEST(Trouble, AnotherEndpointIsTriedWhenOneIsDead) {
 
 TEST(Trouble, ABlackHoleTimesOutAndWhatWaitedIsDropped) {
     ReplayHarness harness;
-    asio::ip::tcp::acceptor full(harness.io, {asio::ip::make_address("127.0.0.1"), 0});
-    full.listen(0);
-    std::vector<asio::ip::tcp::socket> fillers;
-    for (int i = 0; i < 4; ++i) {
-        fillers.emplace_back(harness.io);
-        fillers.back().async_connect(full.local_endpoint(), [](std::error_code) {});
-    }
+    BlackHole hole(harness.io);
     harness.breathe();
-    harness.target.endpoints = {*Endpoint::parse("127.0.0.1:" + std::to_string(full.local_endpoint().port()))};
+    harness.target.endpoints = {hole.endpoint()};
     harness.data(get("/1") + get("/2") + get("/3"));
     harness.breathe();
     harness.tick(900 * kMillisecond);
@@ -182,6 +170,64 @@ TEST(Trouble, SurplusAfterAnAnswerEndsTheConnectionNotTheRequest) {
     harness.settle();
     EXPECT_EQ(harness.mirrored(), 2u);
     EXPECT_EQ(server.sessions.size(), 2u);
+}
+
+TEST(Trouble, AnAnswerThatNobodyAskedForEndsTheIdleConnection) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    harness.mirror_to({&server});
+    for (int i = 0; i < 2; ++i) {
+        harness.data(get("/1"));
+        harness.settle();
+        server.sessions.back()->send("HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n");
+        // Once the harness learns of it by an event, once only when the next request is sent.
+        if (i == 0) harness.until([&] { return harness.worker.connections == 0; });
+        harness.until([&] { return server.sessions.back()->out.empty(); });
+    }
+    harness.data(get("/2"));
+    harness.settle();
+    EXPECT_EQ(harness.mirrored(), 3u);
+    EXPECT_EQ(harness.worker.responses, 3u) << "what was not asked for is no response";
+    EXPECT_EQ(server.sessions.size(), 3u);
+}
+
+TEST(Trouble, AnOutageOfAnEndpointThatManyWaitForIsProbedByOneAtATime) {
+    ReplayHarness harness;
+    auto hole = std::make_unique<BlackHole>(harness.io);
+    harness.breathe();
+    const Endpoint endpoint = hole->endpoint();
+    harness.target.endpoints = {endpoint};
+    constexpr std::size_t kFlows = 8;
+    const auto all_send = [&] {
+        for (std::size_t flow = 0; flow < kFlows; ++flow) harness.data(get("/1") + get("/2"), flow);
+        harness.breathe();
+    };
+    all_send();
+    EXPECT_EQ(harness.worker.connections, kFlows);
+    harness.tick(1100 * kMillisecond);
+    EXPECT_EQ(harness.lost(Reason::connect_timeout), 2 * kFlows) << "all that was ready, at once";
+    for (const TimeNs pause : {200, 400, 800, 1600, 2000, 2000}) {
+        const std::uint64_t opened = harness.worker.connections_opened;
+        harness.tick((pause - 1) * kMillisecond);
+        all_send();
+        EXPECT_EQ(harness.worker.connections_opened, opened) << "left alone for " << pause;
+        EXPECT_EQ(harness.row.in_flight.requests, 0u);
+        harness.tick(1 * kMillisecond);
+        all_send();
+        EXPECT_EQ(harness.worker.connections_opened, opened + 1) << pause;
+        EXPECT_EQ(harness.row.in_flight.requests, 2u) << "only what waits for the probe";
+        harness.tick(1100 * kMillisecond);
+        EXPECT_EQ(harness.row.in_flight.requests, 0u);
+    }
+    hole.reset();
+    ScriptedServer server(harness.io, endpoint.port);
+    harness.tick(2 * kSecond);
+    all_send();
+    harness.settle();
+    EXPECT_EQ(server.requests(), (Strings{get("/1"), get("/2")})) << "nothing stale, and only what the probe was for";
+    all_send();
+    harness.settle();
+    EXPECT_EQ(server.requests().size(), 2 + 2 * kFlows);
 }
 
 TEST(Trouble, AGapLeavesNothingOfASmallRequest) {

@@ -57,13 +57,14 @@ class Connection(asyncio.Protocol):
         config = h2.config.H2Configuration(client_side=False, header_encoding=None, validate_inbound_headers=False)
         self.h2 = h2.connection.H2Connection(config=config)
         codes = h2.settings.SettingCodes
-        self.h2.local_settings = h2.settings.Settings(client=False, initial_values={
-            codes.INITIAL_WINDOW_SIZE: self.server.window, codes.MAX_CONCURRENT_STREAMS: self.server.streams,
-            codes.MAX_HEADER_LIST_SIZE: 65536})
         if settings_header is None:
             self.h2.initiate_connection()
         else:
             self.h2.initiate_upgrade_connection(settings_header)
+        # In a frame of their own: they hold once the peer has acknowledged them, streams opened before that are taken.
+        self.h2.update_settings({codes.INITIAL_WINDOW_SIZE: self.server.window,
+                                 codes.MAX_CONCURRENT_STREAMS: self.server.streams})
+        self.flush()
 
     def data_received(self, data):
         if self.transport.is_closing():
@@ -121,8 +122,7 @@ class Connection(asyncio.Protocol):
                 stream.body.update(event.data)
                 stream.length += len(event.data)
                 self.server.progress = max(self.server.progress, stream.length)
-            if event.flow_controlled_length:
-                self.h2.acknowledge_received_data(event.flow_controlled_length, stream_id)
+            self.widen(event)
         elif isinstance(event, h2.events.TrailersReceived) and stream:
             stream.trailers = text(event.headers)
         elif isinstance(event, h2.events.StreamEnded) and stream:
@@ -130,6 +130,13 @@ class Connection(asyncio.Protocol):
         elif isinstance(event, h2.events.StreamReset) and stream:
             self.server.resets += 1
             del self.streams[stream_id]
+
+    def widen(self, data):
+        """Gives back what was read at once, so that windows stay as small as they were announced."""
+        if data.flow_controlled_length:
+            self.h2.increment_flow_control_window(data.flow_controlled_length)
+            if not data.stream_ended and data.stream_id in self.streams:
+                self.h2.increment_flow_control_window(data.flow_controlled_length, data.stream_id)
 
     def misbehave(self, stream_id):
         mode, due = self.server.mode, self.server.heads % self.server.every == 0

@@ -30,8 +30,8 @@ class Stage:
         for recorder in (self.v1, self.v2):
             recorder.do("reset")
         with self.agent as agent:
-            told = json.loads(self.lab.exec("client", [PYTHON, HERE / "flow_client.py", self.lab.addr("v1"), PORT, first,
-                                                       connections, requests, *args], timeout=90).stdout)
+            argv = [PYTHON, HERE / "flow_client.py", self.lab.addr("v1"), PORT, first, connections, requests, *args]
+            told = json.loads(self.lab.exec("client", argv, timeout=90).stdout)
             row = agent.rule(agent.settled_ledger(timeout=30), "mirror")
             got = [entry[1] for entry in wait_requests([self.v2], row["mirrored"]["requests"], 5)]
         check_equal(told["requests"], connections * requests, "answered requests")

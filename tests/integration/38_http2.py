@@ -76,8 +76,8 @@ def check_same(stage, count):
     row = stage.agent.rule(stage.agent.settled_ledger())
     check_equal(len(at_v1), count, "requests at v1")
     missing, extra = multiset(at_v1) - multiset(at_v2), multiset(at_v2) - multiset(at_v1)
-    check(not missing and not extra, f"missing at v2: {list(missing.items())[:3]}; not sent: {list(extra.items())[:3]}; "
-          f"{example(at_v1, at_v2)}; dropped: {dropped_requests(row)}; v2: {stage.v2.counts()}")
+    check(not missing and not extra, f"missing at v2: {list(missing.items())[:3]}; not sent: "
+          f"{list(extra.items())[:3]}; {example(at_v1, at_v2)}; dropped: {dropped_requests(row)}; {stage.v2.counts()}")
     check_equal((row["seen"]["requests"], row["mirrored"]["requests"]), (count, count), "requests seen and mirrored")
     check_equal(stage.v2.counts()["partial"], 0, "streams cut short at v2")
     return row
@@ -92,7 +92,7 @@ def example(at_v1, at_v2):
     return ""
 
 
-@case("the instruments: what the recorder says of nghttp's, h2load's and curl's requests is what was sent; no agent")
+@case("the instruments: the recorder says of nghttp's, h2load's and curl's requests what was sent; no agent")
 def instruments():
     with Lab() as lab:
         stage = Stage(lab)
@@ -103,11 +103,12 @@ def instruments():
         bodies = [e for e in found if e[3]]
         check_equal({(e[3], e[4]["body"]) for e in bodies}, {(300_000, wanted)}, "bodies")
         check_equal(len(bodies), 3 + 60 + 1, "requests with a body")
-        check([["x-checksum", "77"], ["x-more", "yes"]] in [e[4]["trailers"] for e in found], "no trailers were recorded")
+        check([["x-checksum", "77"], ["x-more", "yes"]] in [e[4]["trailers"] for e in found], "no trailers recorded")
         check(any(["x-long", "l" * 9000] in e[4]["headers"] for e in found), "the long header is missing")
         for mode in ("rst", "refuse_stream", "goaway", "close"):
             stage.v1.mode(mode, every=5)
-            done = lab.exec("client", ["h2load", "-n", 50, "-c", 1, "-m", 3, f"{stage.url}/trouble"], check=False, timeout=20)
+            argv = ["h2load", "-n", 50, "-c", 1, "-m", 3, f"{stage.url}/trouble"]
+            done = lab.exec("client", argv, check=False, timeout=20)
             succeeded = int(re.search(r"(\d+) succeeded", done.stdout).group(1))
             check(succeeded < 50, f"h2load noticed nothing of {mode}: {done.stdout[-500:]}")
         stage.v2.kill()
@@ -197,7 +198,7 @@ def goaway():
             check(set(lost) <= TROUBLE, f"dropped by {lost}")
             check_equal(row["mirrored"]["requests"] + sum(lost.values()), 300, "mirrored and dropped requests")
             check(row["mirrored"]["requests"] >= 25, f"only {row['mirrored']} mirrored over {stage.v2.counts()}")
-            note(f"{row['mirrored']['requests']} mirrored over {stage.v2.counts()['connections']} connections, lost {lost}")
+            note(f"{row['mirrored']['requests']} mirrored by {stage.v2.counts()['connections']} connections, {lost}")
 
 
 @case("a v2 that closes its connection at every tenth stream: counted, v1 unharmed")
@@ -221,7 +222,8 @@ def http1_only():
             stage.v1.kill()
             v1 = Recorder(lab, "v1", name="v1-http1")
             count = stage.v2.counts()["requests"]
-            check_unharmed(Driver(lab, lab.addr("v1"), requests=50, connections=2, expect="v1-http1", mix="single=1").result())
+            check_unharmed(Driver(lab, lab.addr("v1"), requests=50, connections=2, expect="v1-http1",
+                                  mix="single=1").result())
             wait_requests([stage.v2], count + 50, 5)
             at_v2 = stage.v2.requests()[count:]
             check_equal(sorted(e[1:] for e in at_v2), sorted(e[1:] for e in v1.requests()), "HTTP/1 requests at v2")
@@ -274,7 +276,7 @@ def nghttpd():
                 wait_for(lambda: streams("v2") == wanted, 10, "the same log at v2", step=0.1)
             row = agent.rule(agent.settled_ledger())
         check_equal(streams("v2"), wanted, f"streams in v2's log (dropped: {dropped_requests(row)})")
-        check_equal((sum(wanted.values()) - wanted["bytes"], wanted["bytes"]), (211, 70000), "streams and bytes in v1's log")
+        check_equal((sum(wanted.values()) - wanted["bytes"], wanted["bytes"]), (211, 70000), "streams, bytes at v1")
 
 
 if __name__ == "__main__":

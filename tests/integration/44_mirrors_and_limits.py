@@ -16,7 +16,8 @@ LIMIT = ("--limit", "response_timeout=3s")  # a mirror that never answers shall 
 
 def send(scene, requests, connections=1, **options):
     """Single requests; v1 answers each. Returns what was sent."""
-    driver = Driver(scene.lab, scene.lab.addr("v1"), requests=requests, connections=connections, mix="single=1", **options)
+    driver = Driver(scene.lab, scene.lab.addr("v1"), requests=requests, connections=connections, mix="single=1",
+                    **options)
     check_unharmed(driver.result())
     return driver.sent()
 
@@ -41,7 +42,8 @@ def several_mirrors():
         share = len(second.requests())
         check(210 <= share <= 290, f"{share} of 1000 at the mirror with 25 %")
         check_equal(dropped_requests(rows[1]), {"unsampled": 1000 - share}, "dropped for the second mirror")
-        check_equal(sorted(e[1] for e in third.requests()), sorted(r[0] for c in sent for r in c), "ids at the third mirror")
+        ids = sorted(record[0] for connection in sent for record in connection)
+        check_equal(sorted(e[1] for e in third.requests()), ids, "ids at the third mirror")
         marked = sum(c["text"].lower().count("\r\nx-third: yes\r\n") for c in third.do("raw")["raw"])
         check_equal(marked, 1000, "requests with the third mirror's header")
 
@@ -56,7 +58,8 @@ def independent():
             sent = send(scene, 500, 5, max_body=5000)
             scene.wait(500, scene.mirrors[1])
             rows = [scene.row(number) for number in (1, 2)]
-        check_none(compare.identical(sent, scene.mirrors[1].requests(), "the second mirror"), "the second mirror's requests")
+        at_second = scene.mirrors[1].requests()
+        check_none(compare.identical(sent, at_second, "the second mirror"), "the second mirror's requests")
         check_equal((rows[1]["mirrored"]["requests"], dropped_requests(rows[1])), (500, {}), "the second mirror's row")
         check_equal(rows[0]["mirrored"]["requests"], 0, "mirrored to the one that never answers")
         check("response_timeout" in dropped_requests(rows[0]), f"the first mirror's row: {rows[0]['dropped']}")

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Connections with known source ports, one after the other, each with some GETs whose X-Id is PORT-NUMBER:
-flow_client.py ADDRESS PORT FIRST_SOURCE_PORT CONNECTIONS REQUESTS [NAME VALUES]; with NAME, request N carries that field
-with the value N modulo VALUES, and none when it divides by 17. Prints {"requests": N}; ends at the first wrong answer.
+flow_client.py ADDRESS PORT FIRST_SOURCE_PORT CONNECTIONS REQUESTS [NAME VALUES]; with NAME, request N carries that
+field with the value N modulo VALUES, and none when 17 divides N. Prints {"requests": N}; a wrong answer ends it.
 """
 import json
 import socket

@@ -1,11 +1,12 @@
 #!/usr/bin/python3
 """gRPC peers on python3-grpcio, with bytes for messages. Print JSON lines.
 
-grpc_peer.py serve NAME ADDRESS PORT RECORD: serves /lab.Echo/{Unary,ClientStream,ServerStream,Bidi,Slow}; each call becomes
-a JSON line of RECORD: {"method", "id", "metadata", "messages": [bytes, sha256 of all, each behind its length], "end": ok |
-cancelled}; each message of Bidi, when it comes, {"live": id, "number"}.
+grpc_peer.py serve NAME ADDRESS PORT RECORD: serves /lab.Echo/{Unary,ClientStream,ServerStream,Bidi,Slow}; each call
+becomes a JSON line of RECORD: {"method", "id", "metadata", "messages": [number, bytes, sha256 of all, each behind its
+length], "end": ok | cancelled}; each message of Bidi, when it comes, {"live": id, "number"}.
 grpc_peer.py call ADDRESS PORT CALLS: makes that many rounds of all kinds of calls, with metadata, deadlines and
 cancellations; prints {"calls": N, "cancelled": N}. A wrong answer ends it.
+grpc_peer.py load ADDRESS PORT SECONDS: unary calls of 100 bytes, 16 at a time; prints {"calls": N, "seconds": S}.
 grpc_peer.py hold ADDRESS PORT: reads lines from stdin and sends each as a message of one Bidi call; prints each answer.
 """
 import concurrent.futures
@@ -108,7 +109,8 @@ class Caller:
             answer = self.method("Unary")(message, metadata=self.metadata(), timeout=20)
             assert answer == self.sum([message]), "Unary"
         parts = self.messages(30, 20000)
-        assert self.method("ClientStream")(iter(parts), metadata=self.metadata(), timeout=20) == self.sum(parts), "ClientStream"
+        answer = self.method("ClientStream")(iter(parts), metadata=self.metadata(), timeout=20)
+        assert answer == self.sum(parts), "ClientStream"
         got = list(self.method("ServerStream")(b"go", metadata=self.metadata(), timeout=20))
         assert len(got) == 10, "ServerStream"
         parts = self.messages(30, 20000)
@@ -139,6 +141,18 @@ def call(address, port, rounds):
     print(json.dumps({"calls": caller.number, "cancelled": caller.cancelled}))
 
 
+def load(address, port, seconds):
+    caller, begin = Caller(address, port), time.monotonic()
+    unary, message, window, calls = caller.method("Unary"), b"m" * 100, [], 0
+    while time.monotonic() < begin + float(seconds):
+        window.append(unary.future(message))
+        if len(window) == 16:
+            assert window.pop(0).result(), "no answer"
+            calls += 1
+    calls += len([future.result() for future in window])
+    print(json.dumps({"calls": calls, "seconds": time.monotonic() - begin}))
+
+
 def hold(address, port):
     caller = Caller(address, port)
     answers = caller.method("Bidi")(iter(lambda: sys.stdin.buffer.readline(), b""), metadata=[("x-id", "held")])
@@ -148,4 +162,4 @@ def hold(address, port):
 
 
 if __name__ == "__main__":
-    {"serve": serve, "call": call, "hold": hold}[sys.argv[1]](*sys.argv[2:])
+    {"serve": serve, "call": call, "load": load, "hold": hold}[sys.argv[1]](*sys.argv[2:])

@@ -141,8 +141,8 @@ class Connection(asyncio.Protocol):
     def misbehave(self, stream_id):
         mode, due = self.server.mode, self.server.heads % self.server.every == 0
         if mode in ("rst", "refuse_stream") and due:
-            code = h2.errors.ErrorCodes.REFUSED_STREAM if mode == "refuse_stream" else h2.errors.ErrorCodes.INTERNAL_ERROR
-            self.h2.reset_stream(stream_id, code)
+            codes = h2.errors.ErrorCodes
+            self.h2.reset_stream(stream_id, codes.REFUSED_STREAM if mode == "refuse_stream" else codes.INTERNAL_ERROR)
             del self.streams[stream_id]
             self.server.own_resets += 1
         elif mode == "goaway" and self.started == self.server.every:

@@ -36,6 +36,12 @@ class Scene:
         check(codes and set(codes) == {"200"}, f"curl got {codes} for {args}")
         return codes
 
+    def ask(self, *args, **options):
+        """The same, and waits until the first mirror has got it too: its records are then in the order of asking."""
+        wanted = self.v2.counts()["requests"] + len(self.curl(*args, **options))
+        with contextlib.suppress(LabError):
+            wait_for(lambda: self.v2.counts()["requests"] >= wanted, 5, "the request at v2")
+
     def row(self, number=1):
         """The ledger's row of the rule's first, second, ... mirror."""
         name = "mirror" if number == 1 else f"mirror#{number}"

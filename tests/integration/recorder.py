@@ -7,8 +7,8 @@ Its behaviour is set while it runs, through a Unix socket: one JSON object per l
 Modes: normal | hang (reads, never answers) | noread (zero window) | close_each (Connection: close) |
   close_mid (every: N; resets each N-th request after its head) | garbage | slow (seconds: S) |
   big (bytes: B, count: N; the next N answers are B bytes long) | refuse (closes its listeners and connections)
-With --keep, {"do":"raw"} gives each connection's bytes as well: {"raw": [{"number", "text", "proxy", "sni"}, ...]}, where
-proxy is what a PROXY protocol v2 header in front said: [source, port, destination, port].
+With --keep, {"do":"raw"} gives each connection's bytes: {"raw": [{"number", "text", "proxy", "sni"}, ...]}, where proxy
+is what a PROXY protocol v2 header in front said: [source, port, destination, port].
 """
 import argparse
 import asyncio

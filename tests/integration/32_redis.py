@@ -31,8 +31,8 @@ class Redis:
             if rest:
                 stats[name.removeprefix("cmdstat_")] = int(rest.split(",")[0])
         own = {"info", "debug", "command", "command|docs"}
-        return {"calls": {k: v for k, v in stats.items() if k not in own}, "digest": self.ask("DEBUG", "DIGEST").strip(),
-                "keys": int(self.ask("DBSIZE"))}
+        return {"calls": {k: v for k, v in stats.items() if k not in own}, "keys": int(self.ask("DBSIZE")),
+                "digest": self.ask("DEBUG", "DIGEST").strip()}
 
 
 def same_data(v1, v2):

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""What follows a switch of protocols: WebSocket frames and a CONNECT tunnel arrive at v2 byte for byte, or not at all."""
+"""After a switch of protocols: WebSocket frames and a CONNECT tunnel arrive at v2 byte for byte, or not at all."""
 import json
 
 from agent import dropped_requests

@@ -85,7 +85,8 @@ def raw_bytes():
 def nginx_with_recorder(lab, role):
     """nginx on the role's address, which passes each request on to a recorder on the role's loopback."""
     inner = Recorder(lab, role, name=f"behind-{role}", addresses=["127.0.0.1"], port=9090)
-    nginx = Nginx(lab, role, f"""    log_format told '"$request" $request_length $status $http_expect $connection_requests';
+    nginx = Nginx(lab, role, f"""    log_format told
+        '"$request" $request_length $status $http_expect $connection_requests';
     access_log {lab.dir}/nginx-{role}/told.log told;
     server {{
         listen {lab.addr(role)}:{PORT};

@@ -56,7 +56,8 @@ def settle_and_stay(agent, places):
 @case("chain, ring, own endpoint, same address with another port: all at once, each request copied once")
 def rings_and_chains():
     with Lab(mirrors=2) as lab:
-        first, middle, last = Place(lab, "first", "v1", 8080), Place(lab, "middle", "v2", 8080), Place(lab, "last", "v2b", 8080)
+        first, middle = Place(lab, "first", "v1", 8080), Place(lab, "middle", "v2", 8080)
+        last = Place(lab, "last", "v2b", 8080)
         left, right = Place(lab, "left", "v1", 8082), Place(lab, "right", "v2", 8082)
         narcissus = Place(lab, "narcissus", "v1", 8083)
         upper, lower = Place(lab, "upper", "v1", 8084), Place(lab, "lower", "v1", 8085)

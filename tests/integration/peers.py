@@ -13,8 +13,10 @@ PORT = 8080
 
 class Recorder:
     """A recorder in a namespace, listening on the role's IPv4 and IPv6 address."""
+    program = "recorder.py"
 
-    def __init__(self, lab, role, name=None, port=PORT, addresses=None):
+    def __init__(self, lab, role, name=None, port=PORT, addresses=None, args=()):
+        self.args = [str(a) for a in args]
         self.lab, self.role, self.port = lab, role, port
         self.name = name or role
         self.addresses = addresses or [lab.addr(role), lab.addr(role, 6)]
@@ -26,8 +28,8 @@ class Recorder:
             self.path.unlink()
         places = [f"[{a}]:{self.port}" if ":" in a else f"{a}:{self.port}" for a in self.addresses]
         listen = [part for place in places for part in ("--listen", place)]
-        self.child = self.lab.spawn(self.role, [PYTHON, HERE / "recorder.py", "--name", self.name, *listen,
-                                                "--control", self.path], self.name)
+        self.child = self.lab.spawn(self.role, [PYTHON, HERE / self.program, "--name", self.name, *listen,
+                                                "--control", self.path, *self.args], self.name)
         wait_for(self._answers, 10, f"recorder {self.name}\n{self.lab.log(self.name)}")
 
     def _answers(self):
@@ -62,6 +64,11 @@ class Recorder:
 
     def thaw(self):
         self.child.send_signal(signal.SIGCONT)
+
+
+class H2Recorder(Recorder):
+    """The same for HTTP/2."""
+    program = "h2_recorder.py"
 
 
 class Driver:

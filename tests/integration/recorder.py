@@ -7,6 +7,8 @@ Its behaviour is set while it runs, through a Unix socket: one JSON object per l
 Modes: normal | hang (reads, never answers) | noread (zero window) | close_each (Connection: close) |
   close_mid (every: N; resets each N-th request after its head) | garbage | slow (seconds: S) |
   big (bytes: B, count: N; the next N answers are B bytes long) | refuse (closes its listeners and connections)
+With --keep, {"do":"raw"} gives each connection's bytes: {"raw": [{"number", "text", "proxy", "sni"}, ...]}, where proxy
+is what a PROXY protocol v2 header in front said: [source, port, destination, port].
 """
 import argparse
 import asyncio
@@ -14,6 +16,7 @@ import hashlib
 import json
 import re
 import socket
+import ssl
 import zlib
 
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d+)", re.I)
@@ -23,6 +26,22 @@ EXPECT = re.compile(rb"\r\nexpect:[ \t]*100-continue", re.I)
 REQUEST_ID = re.compile(rb"\r\nx-id:[ \t]*([^\r]*)", re.I)
 FILL = b"the response of %s is discarded by whoever is not its client; "
 BLOCK = bytes(256 * 1024)
+PROXY_SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
+
+
+def take_proxy_header(buffer):
+    """Removes a PROXY v2 header from the buffer's front: [source, port, destination, port]; None if it is not whole."""
+    if len(buffer) < 16 or len(buffer) < 16 + int.from_bytes(buffer[14:16], "big"):
+        return None
+    family, size = buffer[13], int.from_bytes(buffer[14:16], "big")
+    block = bytes(buffer[16:16 + size])
+    del buffer[:16 + size]
+    if family not in (0x11, 0x21):
+        return [f"family {family:#x}", 0, "", 0]
+    kind, width = (socket.AF_INET, 4) if family == 0x11 else (socket.AF_INET6, 16)
+    ports = [int.from_bytes(block[2 * width + at:2 * width + at + 2], "big") for at in (0, 2)]
+    names = [socket.inet_ntop(kind, block[at:at + width]) for at in (0, width)]
+    return [names[0], ports[0], names[1], ports[1]]
 
 
 class Connection(asyncio.Protocol):
@@ -37,6 +56,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
+        self.kept = {"number": self.number, "raw": bytearray(), "proxy": None, "sni": self.server.sni}
+        if self.server.keep:
+            self.server.kept.append(self.kept)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.server.live.add(self)
         if self.server.mode == "noread":  # asyncio begins to read only after this call
@@ -58,6 +80,12 @@ class Connection(asyncio.Protocol):
     def data_received(self, data):
         self.server.bytes += len(data)
         self.buffer += data
+        if self.server.keep:
+            self.kept["raw"] += data
+            if self.kept["raw"].startswith(PROXY_SIGNATURE) and not self.kept["proxy"]:
+                self.kept["proxy"] = take_proxy_header(self.buffer)
+                if not self.kept["proxy"]:
+                    return
         while not self.stop and self.step():
             pass
 
@@ -183,9 +211,11 @@ class Connection(asyncio.Protocol):
 
 
 class Server:
-    def __init__(self, name, listen):
-        self.name = name.encode()
-        self.listen = listen
+    def __init__(self, args):
+        self.name = args.name.encode()
+        self.listen = args.listen
+        self.keep, self.sni = args.keep, None
+        self.tls = self.make_tls(*args.tls) if args.tls else None
         self.listeners = []
         self.live = set()
         self.connections = 0
@@ -193,9 +223,18 @@ class Server:
         self.reset()
 
     def reset(self):
-        self.requests = []
+        self.requests, self.kept = [], []
         self.heads = self.answered = self.partial = self.bytes = self.big_left = self.big_sent = 0
         self.every, self.seconds, self.big_bytes = 1, 0.0, 0
+
+    def make_tls(self, certificate, key):
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate, key)
+
+        def remember(_connection, name, _context):
+            self.sni = name
+        context.sni_callback = remember
+        return context
 
     def next_connection(self):
         self.connections += 1
@@ -211,7 +250,8 @@ class Server:
         for place in self.listen:
             host, port = place.rsplit(":", 1)
             self.listeners.append(await loop.create_server(
-                lambda: Connection(self), host.strip("[]"), int(port), reuse_address=True, backlog=1024))
+                lambda: Connection(self), host.strip("[]"), int(port), reuse_address=True, backlog=1024,
+                ssl=self.tls))
 
     async def set_mode(self, order):
         was, self.mode = self.mode, order["mode"]
@@ -248,13 +288,15 @@ class Server:
             reply = self.counts()
             if order["do"] == "dump":
                 reply["requests"] = self.requests
+            elif order["do"] == "raw":
+                reply["raw"] = [{**k, "raw": None, "text": k["raw"].decode("latin-1")} for k in self.kept]
             writer.write(json.dumps(reply).encode() + b"\n")
             await writer.drain()
         writer.close()
 
 
 async def serve(args):
-    server = Server(args.name, args.listen)
+    server = Server(args)
     await server.open()
     await asyncio.start_unix_server(server.control, args.control, limit=1 << 20)
     await asyncio.Event().wait()
@@ -265,6 +307,8 @@ def main():
     parser.add_argument("--name", required=True)
     parser.add_argument("--listen", action="append", required=True, metavar="ADDR:PORT")
     parser.add_argument("--control", required=True, metavar="SOCKET")
+    parser.add_argument("--keep", action="store_true", help="keep all bytes")
+    parser.add_argument("--tls", nargs=2, metavar=("CERTIFICATE", "KEY"))
     asyncio.run(serve(parser.parse_args()))
 
 

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 """WebSocket peers on python3-websockets. Print JSON lines.
 
-websocket_peer.py serve ADDRESS PORT [STATUS]: echoes messages; at the end of a connection prints {"raw": [bytes, sha256]
-of all that came over the connection, masks included, "messages": [[kind, bytes, sha256], ...]}. With a
-STATUS it answers every handshake with that.
+websocket_peer.py serve ADDRESS PORT [STATUS]: echoes messages; at the end of a connection prints {"raw": [bytes,
+sha256] of all that came over it, masks included, "messages": [[kind, bytes, sha256], ...]}. With a STATUS it answers
+every handshake with that.
 websocket_peer.py talk ADDRESS PORT: text, binary, ping, fragments and large messages, each checked against its echo,
 then a close; prints {"sent": [[kind, bytes, sha256], ...]}.
 websocket_peer.py proxy ADDRESS PORT: answers CONNECT HOST:PORT and joins the two connections.
@@ -67,7 +67,8 @@ async def serve(address, port, status=None):
 
 async def talk(address, port):
     rand = random.Random(f"websocket {port}")
-    texts = ["", "a", "straße ☃", "GET /not-a-request HTTP/1.1\r\nHost: x\r\n\r\n", "x" * 125, "x" * 126, "y" * 65536]
+    texts = ["", "a", "straße ☃", "GET /not-a-request HTTP/1.1\r\nHost: x\r\n\r\n", "x" * 125, "x" * 126,
+             "y" * 65536]
     blobs = [rand.randbytes(size) for size in (0, 1, 4096, 65535, 1_000_000, 5_000_000)]
     sent = []
     async with websockets.connect(f"ws://{address}:{port}/echo", **QUIET) as connection:

@@ -76,10 +76,18 @@ void ReplayFlow::raw_half_close(TimeNs now) {
     for (std::size_t i = 0; i < used_; ++i) branches_[i].lane->raw_half_close();
 }
 
+Http2Sink* ReplayFlow::http2(TimeNs now) {
+    shared_.at(now);
+    const Http2Branches::Context context{shared_, maker_, flow_, row_};
+    if (!http2_) http2_ = std::make_unique<Http2Branches>(context);
+    return http2_.get();
+}
+
 void ReplayFlow::close(CloseKind kind, Reason reason, TimeNs now) {
     shared_.at(now);
     closed_ = true;
     for (const Branch& branch : branches_) branch.lane->close(kind, reason);
+    if (http2_) http2_->close(kind, reason);
     branches_.clear();
     used_ = 0;
 }

@@ -3,7 +3,17 @@
 namespace umbra {
 
 Lane::Lane(ReplayShared& shared, LaneOwner& owner, const FlowTuple& flow, Kind kind)
-    : owner_(owner), link_(shared, *this, flow, kind == Kind::request), http_(shared, link_), raw_(shared, link_) {}
+    : shared_(shared),
+      owner_(owner),
+      link_(shared, *this, flow, kind == Kind::request),
+      http_(shared, link_),
+      raw_(shared, link_) {}
+
+Http2Relay& Lane::http2() {
+    Http2RelayOwner& owner = *this;
+    if (!http2_) http2_ = std::make_unique<Http2Relay>(shared_, owner, link_.flow());
+    return *http2_;
+}
 
 void Lane::raw_begin_upgraded() {
     raw_.begin_upgraded(*http_.upgrade_row(), http_.upgrade_target());
@@ -40,7 +50,7 @@ void Lane::link_tick() {
 // The last thing that an event does: the lane may be gone afterwards.
 void Lane::after_event() {
     hand_over();
-    if (closed_ && http_.empty() && raw_.done()) retire();
+    if (closed_ && http_.empty() && raw_.done() && http2_empty()) retire();
 }
 
 void Lane::retire() {
@@ -50,13 +60,17 @@ void Lane::retire() {
 
 void Lane::close(CloseKind kind, Reason reason) {
     closed_ = true;
-    http_.abort(kind == CloseKind::reset ? Reason::client_reset : Reason::client_closed);
+    const Reason unfinished = kind == CloseKind::reset ? Reason::client_reset : Reason::client_closed;
+    http_.abort(unfinished);
+    const bool given_up = kind == CloseKind::abandoned || kind == CloseKind::expired;
+    if (http2_) http2_->close(given_up ? reason : kind == CloseKind::shutdown ? Reason::shutdown : unfinished);
     if (raw_.begun()) kind == CloseKind::abandoned ? raw_.fail(reason) : raw_.close();
     after_event();
 }
 
 void Lane::stop() {
     http_.drop_all(Reason::shutdown);
+    if (http2_) http2_->drop_all(Reason::shutdown);
     hand_over();
     if (raw_.begun()) raw_.fail(Reason::shutdown);
 }

@@ -13,7 +13,9 @@ struct ReplayLimits {
     std::size_t flow_queue_bytes = 72 * 1024 * 1024;    // queued for one client flow
     std::size_t total_queue_bytes = 128 * 1024 * 1024;  // memory of all queues of a worker
     std::size_t flow_requests = 16 * 1024;              // queued for one client flow
+    std::size_t flow_streams = 1024;                    // HTTP/2 requests of one client flow, not settled
     std::size_t connections = 4096;                     // of a worker
+    TimeNs hold_time = 100 * kMillisecond;              // an HTTP/2 request without end is begun after
     TimeNs connect_timeout = 1 * kSecond;
     TimeNs response_timeout = 15 * kSecond;  // without a byte of progress, in either direction
     TimeNs idle_timeout = 60 * kSecond;      // of a kept connection without requests

@@ -102,6 +102,13 @@ void ReplayFlow::raw_half_close(TimeNs now) {
     for (std::size_t i = 0; i < used_; ++i) branches_[i].lane->raw_half_close();
 }
 
+Http2Sink* ReplayFlow::http2(TimeNs now) {
+    shared_.at(now);
+    const Http2Branches::Context context{shared_, maker_, flow_, row_};
+    if (!http2_) http2_ = std::make_unique<Http2Branches>(context);
+    return http2_.get();
+}
+
 void ReplayFlow::close(CloseKind kind, Reason reason, TimeNs now) {
     shared_.at(now);
     closed_ = true;
@@ -109,6 +116,7 @@ void ReplayFlow::close(CloseKind kind, Reason reason, TimeNs now) {
         if (branch.lane && branch.lane != branch.flows) branch.lane->close(kind, reason);
         if (branch.flows) branch.flows->close(kind, reason);
     }
+    if (http2_) http2_->close(kind, reason);
     branches_.clear();
     used_ = 0;
 }

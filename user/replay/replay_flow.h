@@ -4,9 +4,11 @@
 // see: the first one's row is the rule's, whose bytes protocol has counted.
 #pragma once
 
+#include <memory>
 #include <vector>
 
 #include "protocol/message_sink.h"
+#include "replay/http2_branches.h"
 #include "replay/lane.h"
 
 namespace umbra {
@@ -33,6 +35,7 @@ public:
     void raw_begin(TimeNs now) override;
     void raw_bytes(Bytes bytes, TimeNs now) override;
     void raw_half_close(TimeNs now) override;
+    Http2Sink* http2(TimeNs now) override;
     void close(CloseKind kind, Reason reason, TimeNs now) override;
 
 private:
@@ -53,6 +56,7 @@ private:
     const FlowTuple flow_;
     umbra_ledger_row& row_;
     std::vector<Branch> branches_;
+    std::unique_ptr<Http2Branches> http2_;
     std::size_t used_ = 0;  // of them, by the request or raw flow at hand
     Reason refusal_ = Reason::unmatched;
     bool switched_ = false;  // the request at hand asked for another protocol

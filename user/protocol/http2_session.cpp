@@ -34,7 +34,7 @@ struct Options {
 
 }  // namespace
 
-struct Http2Session::Callbacks {
+struct Http2ServerSession::Callbacks {
     Callbacks() {
         if (nghttp2_session_callbacks_new(&table) != 0) return;
         nghttp2_session_callbacks_set_on_header_callback(table, on_header);
@@ -48,7 +48,7 @@ struct Http2Session::Callbacks {
     Callbacks(const Callbacks&) = delete;
     Callbacks& operator=(const Callbacks&) = delete;
 
-    static Http2Session& self(void* user) { return *static_cast<Http2Session*>(user); }
+    static Http2ServerSession& self(void* user) { return *static_cast<Http2ServerSession*>(user); }
     static int on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name, std::size_t name_size,
                          const std::uint8_t* value, std::size_t value_size, std::uint8_t flags, void* user) {
         const bool stored =
@@ -81,9 +81,9 @@ struct Http2Session::Callbacks {
     nghttp2_session_callbacks* table = nullptr;
 };
 
-void Http2Session::Delete::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
+void Http2ServerSession::Delete::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
 
-Http2Session::Http2Session(const ProtocolLimits& limits) : limits_(limits) {
+Http2ServerSession::Http2ServerSession(const ProtocolLimits& limits) : limits_(limits) {
     static const Callbacks callbacks;
     static const Options options;
     nghttp2_session* session = nullptr;
@@ -94,7 +94,7 @@ Http2Session::Http2Session(const ProtocolLimits& limits) : limits_(limits) {
     if (session_) submit_settings();
 }
 
-void Http2Session::submit_settings() {
+void Http2ServerSession::submit_settings() {
     const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, kTableBytes},
                                                {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kMaxWindow},
                                                {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, kMaxFrame},
@@ -105,7 +105,7 @@ void Http2Session::submit_settings() {
     drain();
 }
 
-Http2Session::Heard Http2Session::feed(Bytes bytes) {
+Http2ServerSession::Heard Http2ServerSession::feed(Bytes bytes) {
     heard_ = {};
     if (!session_) {
         heard_.broken = true;
@@ -121,9 +121,9 @@ Http2Session::Heard Http2Session::feed(Bytes bytes) {
 
 // The client acknowledges the server's SETTINGS, which need not be as many as ours and which it may obey before: its
 // acknowledgements stay outside, ours is made here.
-Http2Session::Heard Http2Session::begin() { return feed(as_bytes(kSettingsAck)); }
+Http2ServerSession::Heard Http2ServerSession::begin() { return feed(as_bytes(kSettingsAck)); }
 
-void Http2Session::drain() {
+void Http2ServerSession::drain() {
     const std::uint8_t* out = nullptr;
     ssize_t size = 0;
     do {
@@ -132,7 +132,7 @@ void Http2Session::drain() {
     if (size < 0) heard_.broken = true;
 }
 
-void Http2Session::begin_block() {
+void Http2ServerSession::begin_block() {
     block_ = Block::invalid;
     text_.clear();
     stored_.clear();
@@ -142,7 +142,7 @@ void Http2Session::begin_block() {
     }
 }
 
-bool Http2Session::store(std::string_view name, std::string_view value, bool never_index) {
+bool Http2ServerSession::store(std::string_view name, std::string_view value, bool never_index) {
     const std::size_t listed = text_.size() + name.size() + value.size();
     if (listed + (stored_.size() + 1) * limits_.field_overhead > limits_.header_list_bytes) {
         block_ = Block::oversized;
@@ -153,7 +153,7 @@ bool Http2Session::store(std::string_view name, std::string_view value, bool nev
     return true;
 }
 
-std::span<const HeaderField> Http2Session::fields() {
+std::span<const HeaderField> Http2ServerSession::fields() {
     views.clear();
     const std::string_view all = text_;
     std::size_t at = 0;
@@ -164,7 +164,7 @@ std::span<const HeaderField> Http2Session::fields() {
     return views;
 }
 
-void Http2Session::close_stream(std::uint32_t stream) {
+void Http2ServerSession::close_stream(std::uint32_t stream) {
     closing_ = true;
     nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, static_cast<std::int32_t>(stream), NGHTTP2_NO_ERROR);
     drain();

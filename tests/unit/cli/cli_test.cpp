@@ -147,6 +147,21 @@ TEST_F(CliTest, ExplainPrintsThePlanOrTheReason) {
     EXPECT_EQ(run({"explain", "-f", registry_, "-f", rule_, "--flow", "10.9.9.9:4000>10.0.0.1:8080"}), 0);
 }
 
+TEST_F(CliTest, ExplainTellsOfEachMirrorOfAPolicy) {
+    const std::string policy = write("policy.yaml",
+                                     "apiVersion: umbra.dev/v1alpha1\nkind: MirrorPolicy\nmetadata: {name: p}\nspec:\n"
+                                     "  targetRef: {kind: RouteRule, name: mirror-it}\n  safeMethodsOnly: true\n"
+                                     "  mirrors: [{name: gone}]\n");
+    const auto explain = [&](const std::string& request) {
+        return run({"explain", "-f", registry_, "-f", rule_, "-f", policy, "--flow", "10.9.9.9:4000>10.0.0.1:8080",
+                    "--request", request});
+    };
+    EXPECT_EQ(explain("GET /"), 0) << err_;
+    EXPECT_TRUE(told("settings safe methods only") && told("taken    yes") && told("gone.default")) << out_;
+    EXPECT_EQ(explain("POST /"), 0) << err_;
+    EXPECT_TRUE(told("taken    no: POST may write")) << out_;
+}
+
 TEST_F(CliTest, ExplainRefusesWhatIsNoFlowRequestOrHeader) {
     for (const char* flow : {"x", "10.0.0.1:1", "10.0.0.1>10.0.0.2", "10.0.0.1:1>10.0.0.2:2>3"})
         EXPECT_EQ(run({"explain", "-f", rule_, "--flow", flow}), 2) << flow;
@@ -159,6 +174,8 @@ TEST_F(CliTest, OnlineVerbsWithoutAnAgentFailWithAHint) {
     for (const std::vector<std::string>& arguments : std::vector<std::vector<std::string>>{{"status"},
                                                                                            {"ledger"},
                                                                                            {"get", "rules"},
+                                                                                           {"get", "policies"},
+                                                                                           {"delete", "policy", "x"},
                                                                                            {"delete", "rule", "x"},
                                                                                            {"apply", "-f", rule_},
                                                                                            {"diff", "-f", rule_},

@@ -69,6 +69,89 @@ TEST(PlanJson, RefusesWhatIsWrong) {
     EXPECT_FALSE(plan_from_json("null"));
 }
 
+// Every setting of a mirror differs from its default.
+Plan settings_plan() {
+    Plan plan;
+    auto& rule = plan.rules.emplace_back();
+    rule.key = "default/a";
+    rule.protocol = Protocol::raw;
+    for (int i = 0; i < 3; ++i) rule.mirrors.emplace_back().host = "m" + std::to_string(i);
+    rule.mirrors[1].percent = 1e-7;
+    using Action = RedactedItem::Action;
+    auto& settings = rule.mirrors[2].settings;
+    settings.sampling = {Sampling::By::header, "x-user"};
+    settings.host = HostPolicy::literal;
+    settings.host_literal = "v2";
+    settings.headers = {{{"b", "\""}, {"a", ""}}, {{"c", "\xc3\xa4"}}, {"d"}};
+    settings.request_id_header = "x-id";
+    settings.marker_header = "x-m";
+    settings.marker_value = "default/a";
+    settings.redaction = {{{"cookie", Action::hash, ""}, {"x-key", Action::replace, "*"}}, {{"q", Action::drop, ""}}};
+    settings.client_address = ClientAddress::proxy_v2;
+    settings.tls = {true, false, "v2.example", "/x.pem"};
+    settings.safe_methods_only = true;
+    settings.balance = Balance::least_outstanding;
+    settings.order = Order::request;
+    settings.limits = {UINT32_MAX, 2, INT64_MAX, 4};
+    settings.timeouts = {1, 2, 3};
+    return plan;
+}
+
+TEST(PlanJson, CarriesEverySettingOfAMirror) {
+    const auto plan = settings_plan();
+    const auto again = plan_from_json(plan_to_json(plan));
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ(*again, plan);
+}
+
+TEST(PlanJson, RefusesWrongSettings) {
+    const auto good = json::parse(plan_to_json(settings_plan()));
+    const std::string mirror = "/rules/0/mirrors/2";
+    const std::pair<const char*, json> rows[] = {{"/percent", -1},
+                                                 {"/percent", nullptr},
+                                                 {"/edits", json::array()},
+                                                 {"/edits/host", "suffix"},
+                                                 {"/edits/set/0/value", 1},
+                                                 {"/edits/remove/0", 1},
+                                                 {"/edits/redact_headers/0/action", "mask"},
+                                                 {"/edits/client_address", "proxy"},
+                                                 {"/delivery", nullptr},
+                                                 {"/delivery/sampling", "session"},
+                                                 {"/delivery/tls", "yes"},
+                                                 {"/delivery/order", ""},
+                                                 {"/delivery/balance", 1},
+                                                 {"/delivery/connections", 4294967296},
+                                                 {"/delivery/in_flight", -1},
+                                                 {"/delivery/queued_bytes", 1.5},
+                                                 {"/delivery/idle_timeout", "1s"}};
+    for (const auto& [pointer, value] : rows) {
+        auto bad = good;
+        bad[json::json_pointer(mirror + pointer)] = value;
+        EXPECT_FALSE(plan_from_json(bad.dump())) << pointer;
+    }
+}
+
+TEST(PlanJson, EverySettingIsNeeded) {
+    const auto good = json::parse(plan_to_json(settings_plan()));
+    for (const std::string part : {"", "/edits", "/delivery", "/edits/redact_headers/0", "/edits/set/0"}) {
+        const json::json_pointer pointer("/rules/0/mirrors/2" + part);
+        for (const auto& [field, value] : good[pointer].items()) {
+            auto bad = good;
+            bad[pointer].erase(field);
+            EXPECT_FALSE(plan_from_json(bad.dump())) << part << " " << field;
+        }
+    }
+}
+
+TEST(PlanJson, MirrorsCountAgainstTheLimitOfSlots) {
+    Plan plan;
+    plan.rules.emplace_back().key = "default/a";
+    plan.rules[0].mirrors.resize(256);
+    EXPECT_TRUE(plan_from_json(plan_to_json(plan)));
+    plan.rules[0].mirrors.resize(257);
+    EXPECT_FALSE(plan_from_json(plan_to_json(plan)));
+}
+
 TEST(PlanJson, EveryFieldIsNeeded) {
     const auto good = json::parse(plan_to_json(full_plan()));
     for (const auto& [field, value] : good["rules"][0].items()) {

@@ -5,6 +5,7 @@
 #include "rules/duration.h"
 #include "rules/host_name.h"
 #include "rules/prefix_set.h"
+#include "rules/quantity.h"
 #include "rules/suggest.h"
 #include "rules/text_diff.h"
 #include "rules/utf8.h"
@@ -143,6 +144,24 @@ TEST(Diagnostics, AreSortedUniqueAndBounded) {
     for (std::uint32_t i = 0; i < 10000; ++i) diagnostics.add(Severity::warning, {"c", {i, 1}}, "", "w");
     EXPECT_TRUE(diagnostics.has_errors());
     EXPECT_EQ(diagnostics.take().size(), 2001u);
+}
+
+TEST(Quantity, WholeNumbersWithAUnit) {
+    const std::pair<std::string_view, std::uint64_t> rows[] = {{"0", 0},
+                                                               {"4096", 4096},
+                                                               {"3k", 3000},
+                                                               {"16Ki", 16384},
+                                                               {"10M", 10'000'000},
+                                                               {"16Mi", 16u << 20},
+                                                               {"2G", 2'000'000'000},
+                                                               {"1Gi", 1u << 30},
+                                                               {"1T", 1'000'000'000'000},
+                                                               {"1Ti", std::uint64_t{1} << 40},
+                                                               {"9223372036854775807", INT64_MAX}};
+    for (const auto& [text, value] : rows) EXPECT_EQ(parse_quantity(text), value) << text;
+    for (const std::string_view text : {"", "Mi", "1.5Gi", "-1", "+1", "1 Mi", "1mi", "1K", "1MiB", "0x10", "8388608Ti",
+                                        "9223372036854775808", "99999999999999999999"})
+        EXPECT_FALSE(parse_quantity(text)) << text;
 }
 
 }  // namespace

@@ -11,8 +11,6 @@ from lab import Lab
 from peers import Driver, Recorder, check_unharmed, wait_requests
 from scene import setup_agent
 
-QUIET = 5  # seconds after the traffic in which nothing may grow
-
 
 class Place:
     """A recorder that is an endpoint of a service of its own: SERVICE.test, version v1."""
@@ -35,21 +33,22 @@ class Place:
         check_unharmed(driver.result())
 
 
-def settle_and_stay(agent, places):
-    """Every recorder gets what it is owed, and then nothing for a while."""
+def settle_and_stay(agent, places, quiet):
+    """Every recorder gets what it is owed, and then nothing for so many seconds."""
     for place in places:
         wait_requests([place.recorder], place.wanted, 10)
+
     def figures():
         return {place.name: place.recorder.counts()["requests"] for place in places}
     wanted = {place.name: place.wanted for place in places}
     check_equal(figures(), wanted, "requests at each server")
     before = agent.settled_ledger()["rules"]
-    time.sleep(QUIET)
-    check_equal(figures(), wanted, f"requests at each server {QUIET} s later")
+    time.sleep(quiet)
+    check_equal(figures(), wanted, f"requests at each server {quiet} s later")
     after = agent.settled_ledger()["rules"]
     for old, new in zip(before, after):
         for unit in ("seen", "mirrored"):
-            check_equal(new[unit]["requests"], old[unit]["requests"], f"{new['rule']}: {unit} {QUIET} s later")
+            check_equal(new[unit]["requests"], old[unit]["requests"], f"{new['rule']}: {unit} {quiet} s later")
     return {row["rule"].removeprefix("default/"): row for row in after}
 
 
@@ -72,7 +71,7 @@ def rings_and_chains():
             left.wanted = right.wanted = 250 + 150
             narcissus.wanted = 50
             upper.wanted = lower.wanted = 100
-            rows = settle_and_stay(agent, places)
+            rows = settle_and_stay(agent, places, 5)
         for name, count in (("first-to-middle", 300), ("middle-to-last", 200), ("left-to-right", 250),
                             ("right-to-left", 150), ("upper-to-lower", 100)):
             check_equal(rows[name]["seen"]["requests"], count, f"requests seen by {name}")
@@ -92,7 +91,7 @@ def same_host():
             two.send(100)
             one.send(50, role="node")
             one.wanted = two.wanted = 350
-            settle_and_stay(agent, [one, two])
+            settle_and_stay(agent, [one, two], 2)
 
 
 @case("v2 in the same Service: what clients send to v2 itself is not mirrored, what they send to v1 is, once")

@@ -98,10 +98,10 @@ def edits():
         check("umbra" not in all_text(scene.v1) and "x-gone: 2" in all_text(scene.v1), "v1's bytes were changed")
 
 
-def redaction(credentials, action):
-    return {"redact": {"credentials": credentials,
-                       "headers": [{"name": "X-Api-Key", "action": action, "replacement": "none"}],
-                       "query": [{"name": "token", "action": action, "replacement": "none"}]}}
+def redaction(action):
+    how = {"action": action, **({"replacement": "none"} if action == "replace" else {})}
+    return {"redact": {"credentials": action, "headers": [{"name": "X-Api-Key", **how}],
+                       "query": [{"name": "token", **how}]}}
 
 
 def secret_requests(scene):
@@ -116,7 +116,7 @@ def redacted():
     need_command("curl")
     for action in ("drop", "hash", "replace"):
         with Lab() as lab:
-            scene = Scene(lab, redaction(action, action), agent_args=("--log-level", "debug"))
+            scene = Scene(lab, redaction(action), agent_args=("--log-level", "debug"))
             with scene.agent as agent:
                 secret_requests(scene)
                 scene.wait(4)

@@ -165,7 +165,12 @@ IoResult Connection::discard(std::size_t most) {
 }
 
 bool Connection::quiet() {
-    if (tls_) return tls_->quiet();
+    if (tls_) {
+        const bool quiet = tls_->quiet();
+        // What it took from the socket, the wait for the socket would miss.
+        if (waiting_read_ && tls_->readable_now()) read_soon();
+        return quiet;
+    }
     std::byte one;
     const ssize_t count = ::recv(socket_.native_handle(), &one, 1, MSG_DONTWAIT | MSG_PEEK);
     return count < 0 && errno == EAGAIN;
@@ -183,12 +188,14 @@ void Connection::finish_writing() {
 void Connection::wait_readable() {
     if (waiting_read_) return;
     waiting_read_ = true;
-    if (tls_ && tls_->readable_now()) {
-        return asio::post(socket_.get_executor(), [self = shared_from_this()] { self->readable(); });
-    }
+    if (tls_ && tls_->readable_now()) return read_soon();
     const bool on_write = tls_ && tls_->read_wants_write();
     const auto what = on_write ? asio::ip::tcp::socket::wait_write : asio::ip::tcp::socket::wait_read;
     socket_.async_wait(what, [self = shared_from_this()](std::error_code) { self->readable(); });
+}
+
+void Connection::read_soon() {
+    asio::post(socket_.get_executor(), [self = shared_from_this()] { self->readable(); });
 }
 
 void Connection::wait_writable() {

@@ -75,6 +75,7 @@ private:
     void connect_finished();
     void handshake();
     void established();
+    void read_soon();
     void readable();
     void writable();
 

@@ -114,7 +114,9 @@ TEST_F(TlsHandshake, PeerThatHangsUp) {
 
 TEST_F(TlsHandshake, PeerThatResets) {
     TlsServer server(io, authority.issue("DNS:v2.test"));
-    server.on_accept = [](TlsServer::Session& session) { session.close(true); };
+    server.on_accept = [](TlsServer::Session& session) {
+        session.socket.async_wait(asio::socket_base::wait_read, [&session](std::error_code) { session.close(true); });
+    };
     TlsClient client(io, settings_for(server));
     attempt(client);
     EXPECT_EQ(client.failure, Reason::tls_failed);
@@ -210,7 +212,7 @@ TEST_F(TlsHandshake, SessionsAreResumedForTheSameNameOnly) {
             attempt(client);
             ASSERT_EQ(client.connected, 1) << client.error;
             EXPECT_EQ(client.connection->tls()->resumed(), again) << version;
-            until([&] { return context->sessions() == 1; });
+            until([&] { return context->sessions() == 1 && SSL_is_init_finished(server.latest().ssl.get()); });
             server.latest().send("x");
             until([&] { return client.received == "x"; });
         }

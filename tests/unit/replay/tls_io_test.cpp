@@ -48,8 +48,6 @@ TEST_P(TlsIo, BlockedPeerBlocksAndGoesOnWithOtherBuffers) {
     until([&] { return client.connection->tls()->unsent(); });
     breathe();
     EXPECT_TRUE(client.connection->write_blocked());
-    const iovec more{const_cast<char*>(up.data()), 1};
-    EXPECT_EQ(client.connection->write(std::span(&more, 1)).kind, IoResult::Kind::blocked);
     session().paused = false;
     session().read();
     until([&] { return session().received.size() >= up.size(); });
@@ -100,9 +98,8 @@ TEST_P(TlsIo, TicketsThatNobodyReadKeepItQuiet) {
     TlsClient client(io, settings_for(server));
     client.reading = false;
     connect(client);
+    until([&] { return client.connection->quiet() && context->sessions() == 1; });
     EXPECT_TRUE(client.connection->quiet());
-    EXPECT_TRUE(client.connection->quiet());
-    EXPECT_EQ(context->sessions(), 1u);
 }
 
 TEST_P(TlsIo, NotQuietWhenBytesWait) {
@@ -110,12 +107,21 @@ TEST_P(TlsIo, NotQuietWhenBytesWait) {
     connect(client);
     client.reading = false;
     session().send("x");
-    breathe();
-    EXPECT_FALSE(client.connection->quiet());
+    until([&] { return !client.connection->quiet(); });
     client.reading = true;
     client.connection->wait_readable();
     until([&] { return client.received == "x"; });
     EXPECT_TRUE(client.connection->quiet());
+}
+
+TEST_P(TlsIo, WhatQuietFoundIsStillDelivered) {
+    TlsClient client(io, settings_for(server));
+    connect(client);
+    session().send("x");
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (client.connection->quiet() && std::chrono::steady_clock::now() < deadline) {
+    }
+    until([&] { return client.received == "x"; });
 }
 
 TEST_P(TlsIo, NotQuietInTheMiddleOfARecord) {
@@ -125,8 +131,7 @@ TEST_P(TlsIo, NotQuietInTheMiddleOfARecord) {
     session().send("hello");
     const std::string record = session().take_output();
     session().send_raw(record.substr(0, record.size() - 1));
-    breathe();
-    EXPECT_FALSE(client.connection->quiet());
+    until([&] { return !client.connection->quiet(); });
     session().send_raw(record.substr(record.size() - 1));
     until([&] { return client.received == "hello"; });
 }
@@ -141,9 +146,8 @@ TEST_P(TlsIo, NotQuietAfterTheEnd) {
         } else {
             session().close();
         }
-        breathe();
-        EXPECT_FALSE(client.connection->quiet()) << notify;
-        EXPECT_FALSE(client.connection->quiet()) << notify;
+        until([&] { return !client.connection->quiet(); });
+        EXPECT_FALSE(client.connection->quiet()) << "and stays so " << notify;
     }
 }
 
@@ -318,8 +322,7 @@ TEST_F(TlsFixture, WritingWaitsForAHalfReadTicket) {
     ASSERT_GT(ticket.size(), 1500u);
     session.hold_output = false;
     session.send_raw(ticket.substr(0, 600));
-    breathe();
-    EXPECT_TRUE(client.connection->tls()->write_wants_read());
+    until([&] { return client.connection->tls()->write_wants_read(); });
     client.send("request");
     EXPECT_EQ(client.blocked, 1);
     breathe();

@@ -36,7 +36,7 @@ private:
 
 class TestAuthority {
 public:
-    TestAuthority() : root_(make("test authority", "", nullptr, 3600)), file_(pem(root_)) {}
+    TestAuthority() : root_(make(new_name(), "", nullptr, 3600)), file_(pem(root_)) {}
 
     // names: as OpenSSL writes subject alternative names, "DNS:a,IP:127.0.0.1".
     Identity issue(const std::string& names, long valid_seconds = 3600) const {
@@ -45,6 +45,10 @@ public:
     const std::string& file() const { return file_.path(); }
 
 private:
+    static std::string new_name() {
+        static int count = 0;
+        return "test authority " + std::to_string(++count);
+    }
     static void extend(X509* certificate, X509* issuer, int nid, const char* value) {
         X509V3_CTX context;
         X509V3_set_ctx_nodb(&context);

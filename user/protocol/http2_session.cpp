@@ -84,11 +84,11 @@ struct Http2Session::Callbacks {
 void Http2Session::Delete::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
 
 Http2Session::Http2Session(const ProtocolLimits& limits) : limits_(limits) {
-    static const Callbacks callbacks;
-    static const Options options;
+    static const Callbacks kCallbacks;
+    static const Options kOptions;
     nghttp2_session* session = nullptr;
-    if (callbacks.table && options.option) {
-        nghttp2_session_server_new2(&session, callbacks.table, this, options.option);
+    if (kCallbacks.table && kOptions.option) {
+        nghttp2_session_server_new2(&session, kCallbacks.table, this, kOptions.option);
     }
     session_.reset(session);
     if (session_) submit_settings();

@@ -1,6 +1,6 @@
 // Whole flows: any client bytes, with the protocol detected or fixed by policy. However the bytes are cut into pieces,
 // the same requests, streams, raw bytes and counts must come out. Input: a byte that fixes the protocol (of four: not,
-// HTTP/1, HTTP/2, raw), then that of a Case (flow_run.h).
+// HTTP/1, HTTP/2, raw), then that of a Case (flow_case.h).
 #include "fuzz/flow_run.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {

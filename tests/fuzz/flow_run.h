@@ -2,161 +2,19 @@
 // takes everything, checks the order of the calls and settles the ledger. A case runs several times, cut otherwise.
 #pragma once
 
-#include <algorithm>
 #include <cstring>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "fuzz/property.h"
-#include "protocol/flow_protocol.h"
+#include "fuzz/flow_case.h"
+#include "fuzz/stream_recorder.h"
 
 namespace umbra::fuzz {
-
-enum class EventKind : std::uint8_t { ok, informational, switching, not_http, gap };
-constexpr unsigned kEventKinds = 5;
-constexpr std::size_t kMaxEvents = 16, kSmallHead = 300, kFewStreams = 3;
-
-struct Event {
-    std::size_t at;
-    EventKind kind;
-};
-
-// Input: flags, a seed for the pieces, a number of events with two bytes of position and one of kind each, the bytes.
-struct Case {
-    // opening: bytes of the client before those of the input.
-    explicit Case(Input& input, std::string_view opening = "") {
-        flags = input.u8();
-        seed = input.u8();
-        const std::size_t count = input.u8() % kMaxEvents;
-        for (std::size_t i = 0; i < count; ++i) {
-            const std::size_t at = input.u16();
-            events.push_back({at, static_cast<EventKind>(input.u8() % kEventKinds)});
-        }
-        text = std::string(opening) + std::string(as_text(input.rest()));
-        bytes = text;
-        for (Event& event : events) event.at = std::min(event.at, bytes.size());
-        std::stable_sort(events.begin(), events.end(), [](const Event& a, const Event& b) { return a.at < b.at; });
-    }
-    OpenKind open() const { return (flags & 1) != 0 ? OpenKind::midstream : OpenKind::handshake; }
-    Case(const Case&) = delete;
-    Case& operator=(const Case&) = delete;
-    ProtocolLimits limits() const {
-        ProtocolLimits out;
-        if ((flags & 2) == 0) return out;
-        out.head_bytes = out.header_list_bytes = kSmallHead;
-        out.header_block_bytes = 2 * kSmallHead;
-        out.open_streams = kFewStreams;
-        return out;
-    }
-    bool refuses(std::string_view target) const { return (flags & 4) != 0 && target.size() % 2 == 0; }
-    bool two_rows() const { return (flags & 8) != 0; }
-    CloseKind close() const { return static_cast<CloseKind>((flags >> 4) % 5); }
-    // Nothing is skipped: what is handed on begins where the input begins.
-    bool from_the_start() const {
-        const auto is_gap = [](const Event& event) { return event.kind == EventKind::gap; };
-        return open() == OpenKind::handshake && (flags & 4) == 0 && std::none_of(events.begin(), events.end(), is_gap);
-    }
-
-    std::uint8_t flags = 0;
-    std::uint8_t seed = 0;
-    std::optional<Detection> fixed;
-    bool takes_http2 = false;
-    std::vector<Event> events;
-    std::string text;
-    std::string_view bytes;
-};
 
 struct Request {
     std::string method, target, bytes;
     int outcome = -1;  // -1 open, -2 ended, else the reason of the abort
     bool operator==(const Request&) const = default;
-};
-
-// The streams of a flow; pieces of data that follow each other are one entry of the log.
-class StreamRecorder : public Http2Sink {
-public:
-    StreamRecorder(const Case& given, umbra_ledger_row (&rows)[2]) : case_(given), rows_(rows) {}
-
-    umbra_ledger_row* stream_head(std::uint32_t stream, const RequestHead& head, std::span<const HeaderField> fields,
-                                  TimeNs) override {
-        require(!known_.count(stream), "a stream has one head");
-        require(open_ < case_.limits().open_streams, "open streams are limited");
-        note(stream, "head", fields);
-        if (case_.refuses(head.target)) return nullptr;
-        umbra_ledger_row* const row = case_.two_rows() && head.method == "GET" ? &rows_[1] : &rows_[0];
-        ledger_seen(*row, &umbra_units::requests);
-        known_[stream] = {row, 0, true};
-        ++open_;
-        return row;
-    }
-    void stream_bytes(std::uint32_t stream, std::size_t count) override { open(stream).bytes += count; }
-    void stream_data(std::uint32_t stream, Bytes data, TimeNs) override {
-        require(open(stream).bytes > 0 && !data.empty(), "data stands for bytes");
-        const std::string begin = std::to_string(stream) + " data ";
-        if (log.empty() || !log.back().starts_with(begin)) log.push_back(begin);
-        log.back() += as_text(data);
-    }
-    void stream_trailers(std::uint32_t stream, std::span<const HeaderField> fields, TimeNs) override {
-        open(stream);
-        note(stream, "trailers", fields);
-    }
-    void stream_end(std::uint32_t stream, TimeNs) override {
-        Stream& ended = open(stream);
-        log.push_back(std::to_string(stream) + " end " + std::to_string(ended.bytes));
-        settle(ended, {});
-    }
-    void stream_reset(std::uint32_t stream, std::uint32_t code, Reason reason, TimeNs) override {
-        log.push_back(std::to_string(stream) + " reset " + std::to_string(code) + reason_name(reason));
-        require(known_.count(stream) != 0, "a reset is of a known stream");
-        if (known_[stream].open) settle(known_[stream], reason);
-    }
-    void close() {
-        for (auto& [id, stream] : known_) {
-            if (!stream.open) continue;
-            log.push_back(std::to_string(id) + " cut " + std::to_string(stream.bytes));
-            settle(stream, Reason::idle);
-        }
-    }
-
-    std::vector<std::string> log;
-
-private:
-    struct Stream {
-        umbra_ledger_row* row = nullptr;
-        std::size_t bytes = 0;
-        bool open = false;
-    };
-    Stream& open(std::uint32_t stream) {
-        require(known_.count(stream) && known_[stream].open, "calls are of open streams");
-        return known_[stream];
-    }
-    void note(std::uint32_t stream, const char* what, std::span<const HeaderField> fields) {
-        std::size_t size = 0;
-        log.push_back(std::to_string(stream) + " " + what);
-        for (const HeaderField& field : fields) {
-            size += field.name.size() + field.value.size() + case_.limits().field_overhead;
-            log.back() +=
-                "\n" + std::string(field.name) + "=" + std::string(field.value) + (field.never_index ? "!" : "");
-        }
-        require(size <= case_.limits().header_list_bytes, "header lists are limited");
-    }
-    void settle(Stream& stream, std::optional<Reason> reason) {
-        stream.open = false;
-        --open_;
-        for (const auto& [unit, n] :
-             {std::pair<Unit, std::uint64_t>{&umbra_units::requests, 1}, {&umbra_units::bytes, stream.bytes}}) {
-            if (reason)
-                ledger_dropped(*stream.row, *reason, unit, n);
-            else
-                ledger_mirrored(*stream.row, unit, n);
-        }
-    }
-
-    const Case& case_;
-    umbra_ledger_row (&rows_)[2];
-    std::map<std::uint32_t, Stream> known_;
-    std::size_t open_ = 0;
 };
 
 // Takes everything, settles it at once.

@@ -1,6 +1,6 @@
 // HTTP/1 splitting: a client's bytes with server packets and gaps between them. However the bytes are cut into pieces,
 // the same requests, raw bytes and counts must come out, and what is handed on must be the input's own bytes.
-// Input: that of a Case (flow_run.h).
+// Input: that of a Case (flow_case.h).
 #include "fuzz/flow_run.h"
 
 namespace umbra::fuzz {

@@ -1,6 +1,6 @@
 // HTTP/2 splitting: the bytes after a client's preface. However they are cut into pieces, the same streams and counts
 // must come out, and what the splitter holds stays small whatever the client sends.
-// Input: that of a Case (flow_run.h), whose bytes begin after preface and empty SETTINGS; its events are left out.
+// Input: that of a Case (flow_case.h), whose bytes begin after preface and empty SETTINGS; its events are left out.
 #include <sanitizer/allocator_interface.h>
 
 #include "fuzz/flow_run.h"

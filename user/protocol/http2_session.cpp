@@ -34,7 +34,7 @@ struct Options {
 
 }  // namespace
 
-struct Http2ServerSession::Callbacks {
+struct Http2Session::Callbacks {
     Callbacks() {
         if (nghttp2_session_callbacks_new(&table) != 0) return;
         nghttp2_session_callbacks_set_on_header_callback(table, on_header);
@@ -48,7 +48,7 @@ struct Http2ServerSession::Callbacks {
     Callbacks(const Callbacks&) = delete;
     Callbacks& operator=(const Callbacks&) = delete;
 
-    static Http2ServerSession& self(void* user) { return *static_cast<Http2ServerSession*>(user); }
+    static Http2Session& self(void* user) { return *static_cast<Http2Session*>(user); }
     static int on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name, std::size_t name_size,
                          const std::uint8_t* value, std::size_t value_size, std::uint8_t flags, void* user) {
         const bool stored =
@@ -81,20 +81,20 @@ struct Http2ServerSession::Callbacks {
     nghttp2_session_callbacks* table = nullptr;
 };
 
-void Http2ServerSession::Delete::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
+void Http2Session::Delete::operator()(nghttp2_session* session) const { nghttp2_session_del(session); }
 
-Http2ServerSession::Http2ServerSession(const ProtocolLimits& limits) : limits_(limits) {
-    static const Callbacks callbacks;
-    static const Options options;
+Http2Session::Http2Session(const ProtocolLimits& limits) : limits_(limits) {
+    static const Callbacks kCallbacks;
+    static const Options kOptions;
     nghttp2_session* session = nullptr;
-    if (callbacks.table && options.option) {
-        nghttp2_session_server_new2(&session, callbacks.table, this, options.option);
+    if (kCallbacks.table && kOptions.option) {
+        nghttp2_session_server_new2(&session, kCallbacks.table, this, kOptions.option);
     }
     session_.reset(session);
     if (session_) submit_settings();
 }
 
-void Http2ServerSession::submit_settings() {
+void Http2Session::submit_settings() {
     const nghttp2_settings_entry settings[] = {{NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, kTableBytes},
                                                {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kMaxWindow},
                                                {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, kMaxFrame},
@@ -105,7 +105,7 @@ void Http2ServerSession::submit_settings() {
     drain();
 }
 
-Http2ServerSession::Heard Http2ServerSession::feed(Bytes bytes) {
+Http2Session::Heard Http2Session::feed(Bytes bytes) {
     heard_ = {};
     if (!session_) {
         heard_.broken = true;
@@ -121,9 +121,9 @@ Http2ServerSession::Heard Http2ServerSession::feed(Bytes bytes) {
 
 // The client acknowledges the server's SETTINGS, which need not be as many as ours and which it may obey before: its
 // acknowledgements stay outside, ours is made here.
-Http2ServerSession::Heard Http2ServerSession::begin() { return feed(as_bytes(kSettingsAck)); }
+Http2Session::Heard Http2Session::begin() { return feed(as_bytes(kSettingsAck)); }
 
-void Http2ServerSession::drain() {
+void Http2Session::drain() {
     const std::uint8_t* out = nullptr;
     ssize_t size = 0;
     do {
@@ -132,7 +132,7 @@ void Http2ServerSession::drain() {
     if (size < 0) heard_.broken = true;
 }
 
-void Http2ServerSession::begin_block() {
+void Http2Session::begin_block() {
     block_ = Block::invalid;
     text_.clear();
     stored_.clear();
@@ -142,7 +142,7 @@ void Http2ServerSession::begin_block() {
     }
 }
 
-bool Http2ServerSession::store(std::string_view name, std::string_view value, bool never_index) {
+bool Http2Session::store(std::string_view name, std::string_view value, bool never_index) {
     const std::size_t listed = text_.size() + name.size() + value.size();
     if (listed + (stored_.size() + 1) * limits_.field_overhead > limits_.header_list_bytes) {
         block_ = Block::oversized;
@@ -153,7 +153,7 @@ bool Http2ServerSession::store(std::string_view name, std::string_view value, bo
     return true;
 }
 
-std::span<const HeaderField> Http2ServerSession::fields() {
+std::span<const HeaderField> Http2Session::fields() {
     views.clear();
     const std::string_view all = text_;
     std::size_t at = 0;
@@ -164,7 +164,7 @@ std::span<const HeaderField> Http2ServerSession::fields() {
     return views;
 }
 
-void Http2ServerSession::close_stream(std::uint32_t stream) {
+void Http2Session::close_stream(std::uint32_t stream) {
     closing_ = true;
     nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, static_cast<std::int32_t>(stream), NGHTTP2_NO_ERROR);
     drain();

@@ -1,4 +1,4 @@
-// Http2ServerSession: nghttp2's server side of a connection whose server is somebody else: it decodes header blocks and
+// Http2Session: nghttp2's server side of a connection whose server is somebody else: it decodes header blocks and
 // judges streams, what it would send is thrown away. It is fed what changes that state alone: the preface, the client's
 // SETTINGS, HEADERS and CONTINUATION, and DATA of open streams; the limits that the real server gave its client are not
 // visible, so that its own are as wide as the protocol allows and in force from the start.
@@ -19,7 +19,7 @@ struct nghttp2_session_callbacks;
 
 namespace umbra {
 
-class Http2ServerSession {
+class Http2Session {
 public:
     // What the bytes fed last did.
     struct Heard {
@@ -29,9 +29,9 @@ public:
     };
     enum class Block : std::uint8_t { invalid, good, oversized };
 
-    explicit Http2ServerSession(const ProtocolLimits& limits);
-    Http2ServerSession(const Http2ServerSession&) = delete;
-    Http2ServerSession& operator=(const Http2ServerSession&) = delete;
+    explicit Http2Session(const ProtocolLimits& limits);
+    Http2Session(const Http2Session&) = delete;
+    Http2Session& operator=(const Http2Session&) = delete;
 
     // Bytes of one frame at most, its header in one piece.
     Heard feed(Bytes bytes);

@@ -124,7 +124,7 @@ std::size_t Http2Splitter::most_payload() const {
 void Http2Splitter::take_piece(const Http2Frames::Piece& piece, TimeNs now) {
     if (use_ == Use::control || use_ == Use::reset) return;
     if (use_ == Use::data) charge(*owner_);
-    const Http2ServerSession::Heard heard = session_.feed(piece.bytes);
+    const Http2Session::Heard heard = session_.feed(piece.bytes);
     if (heard.broken) {
         fail(Reason::h2_invalid);
     } else if (use_ == Use::data) {
@@ -158,15 +158,15 @@ void Http2Splitter::end_frame(TimeNs now) {
 
 void Http2Splitter::end_block(TimeNs now) {
     block_open_ = false;
-    const Http2ServerSession::Block block = session_.block();
-    const Reason fault = block == Http2ServerSession::Block::oversized ? Reason::header_size : Reason::http_invalid;
+    const Http2Session::Block block = session_.block();
+    const Reason fault = block == Http2Session::Block::oversized ? Reason::header_size : Reason::http_invalid;
     const auto stream = streams_.find(block_stream_);
     if (stream == streams_.end()) {
-        if (block_opens_ && block == Http2ServerSession::Block::good) return open_stream(now);
+        if (block_opens_ && block == Http2Session::Block::good) return open_stream(now);
         return drop_held(block_opens_ ? fault : Reason::h2_control);
     }
     charge(*stream);
-    if (block == Http2ServerSession::Block::good) {
+    if (block == Http2Session::Block::good) {
         if (stream->second.row) sink_.stream_trailers(stream->first, session_.fields(), now);
         end_stream(stream, now);
     } else {

@@ -63,7 +63,7 @@ private:
     umbra_ledger_row& flow_row_;
     const ProtocolLimits& limits_;
     Http2Frames frames_;
-    Http2ServerSession session_;
+    Http2Session session_;
     Streams streams_;  // that the client has not ended
     std::array<std::uint32_t, kRemembered> ended_{};
     std::size_t next_ended_ = 0;

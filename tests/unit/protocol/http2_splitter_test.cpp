@@ -154,6 +154,12 @@ TEST(Http2Splitter, NeverIndexedIsKept) {
     EXPECT_EQ(in_any_pieces(client.bytes).log[0], head("1", "GET", "/a", "authorization=secret!;"));
 }
 
+TEST(Http2Splitter, ValuesAreKeptAsTheyAre) {
+    Http2Client client;
+    client.headers(1, request_fields("GET", "/a", {{"x", " spaces\t"}, {"empty", ""}, {"te", "trailers"}}), kEndStream);
+    EXPECT_EQ(in_any_pieces(client.bytes).log[0], head("1", "GET", "/a", "x= spaces\t;empty=;te=trailers;"));
+}
+
 TEST(Http2Splitter, ControlFramesOfTheConnectionAreDropped) {
     Http2Client client(setting(NGHTTP2_SETTINGS_HEADER_TABLE_SIZE, 0) +
                        setting(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, 0x7fffffff) + setting(0x1234, 5));

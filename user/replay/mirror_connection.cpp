@@ -83,6 +83,10 @@ void MirrorConnection::use(ConnectionEvents* user) {
     socket_->wait_readable();
 }
 
+// Nobody asked: the mirror closes, or says something that belongs to no request. What the connection's own layers have
+// to say to each other does not count.
+void MirrorConnection::heard_while_idle() { socket_->quiet() ? socket_->wait_readable() : target_->pool.close(*this); }
+
 bool MirrorConnection::fits(Target& target, bool guard) {
     if (guard_ != guard || !socket_->quiet()) return false;
     return &target == target_.get() || move_to(target);

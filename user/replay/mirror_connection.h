@@ -46,7 +46,7 @@ public:
 private:
     void on_connected() override;
     void on_connect_failed(Reason reason) override;
-    void on_readable() override { user_ ? user_->on_readable() : target_->pool.close(*this); }
+    void on_readable() override { user_ ? user_->on_readable() : heard_while_idle(); }
     void on_writable() override {
         if (user_) user_->on_writable();
     }
@@ -54,6 +54,7 @@ private:
     bool idle() const override { return connected() && (!user_ || user_->idle()); }
     void on_evicted() override { user_ ? user_->on_evicted() : target_->pool.close(*this); }
 
+    void heard_while_idle();
     bool move_to(Target& target);
     bool introduce_client();
     Breaker& breaker();

@@ -185,7 +185,8 @@ TEST(HttpRelay, AContinueBeforeTheBodyAndAnEarlyAnswerThatClosesAreNoCompleteReq
     server.on_request = nullptr;
     server.on_data = [&](Session& session) {
         if (server.sessions.size() > 1) return session.send(kOk);
-        session.send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
+        session.send(
+            "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 413 Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
         harness.until([&] { return session.out.empty(); });
         session.close();
     };

@@ -168,7 +168,8 @@ TEST(Upgraded, RawBytesFollowOnTheSameConnection) {
 
 TEST(Upgraded, ASwitchToHttp2IsSettledAndItsConnectionClosed) {
     const std::string upgrade =
-        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABk\r\n\r\n";
+        "GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: "
+        "AAMAAABk\r\n\r\n";
     for (const bool answered_first : {true, false}) {
         ReplayHarness harness;
         ScriptedServer server(harness.io);

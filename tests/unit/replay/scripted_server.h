@@ -23,6 +23,7 @@ public:
         bool finished = false;  // the client ended its side
         bool was_reset = false;
         bool paused = false;
+        std::vector<char> buffer = std::vector<char>(256 * 1024);
         std::string out;
         std::size_t sending = 0;
 
@@ -96,19 +97,20 @@ private:
         });
     }
     void read(const std::shared_ptr<Session>& session) {
-        session->socket.async_read_some(asio::buffer(buffer_), [this, session](std::error_code error, std::size_t n) {
-            if (error == asio::error::operation_aborted) return;
-            if (error) {
-                session->finished = error == asio::error::eof;
-                session->was_reset = error == asio::error::connection_reset;
-                if (on_end) on_end(*session);
-                return;
-            }
-            session->received.append(buffer_.data(), n);
-            split(*session);
-            if (on_data) on_data(*session);
-            if (session->socket.is_open()) read(session);
-        });
+        session->socket.async_read_some(asio::buffer(session->buffer),
+                                        [this, session](std::error_code error, std::size_t n) {
+                                            if (error == asio::error::operation_aborted) return;
+                                            if (error) {
+                                                session->finished = error == asio::error::eof;
+                                                session->was_reset = error == asio::error::connection_reset;
+                                                if (on_end) on_end(*session);
+                                                return;
+                                            }
+                                            session->received.append(session->buffer.data(), n);
+                                            split(*session);
+                                            if (on_data) on_data(*session);
+                                            if (session->socket.is_open()) read(session);
+                                        });
     }
     void split(Session& session) {
         while (session.parsed < session.received.size() && session.socket.is_open()) {
@@ -132,7 +134,6 @@ private:
     }
 
     asio::ip::tcp::acceptor acceptor_;
-    std::vector<char> buffer_ = std::vector<char>(256 * 1024);
 };
 
 }  // namespace umbra::test

@@ -14,6 +14,7 @@ void Http2Relay::channel_changed(Http2Channel&) {
 // Ends: a connection on which nothing was begun takes what waits with it, see give_up().
 void Http2Relay::work() {
     do {
+        sweep();
         pump();
     } while (sweep());
 }

@@ -60,6 +60,9 @@ struct Http2Session::Callbacks {
         return 0;
     }
     static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+        // nghttp2 ends the session like this when the mirror breaks the protocol.
+        const bool goaway = frame->hd.type == NGHTTP2_GOAWAY;
+        if (goaway && frame->goaway.error_code != NGHTTP2_NO_ERROR) self(user).broken_ = true;
         Http2Stream* stream = self(user).find(frame->hd.stream_id);
         if (!stream) return 0;
         if (frame->hd.type == NGHTTP2_HEADERS) stream->head_sent = true;
@@ -162,19 +165,21 @@ bool Http2Session::reset(Http2Stream& stream, std::uint32_t code) {
 
 void Http2Session::ping() { nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr); }
 
-void Http2Session::go_away() { nghttp2_session_terminate_session(session_.get(), NGHTTP2_NO_ERROR); }
+void Http2Session::go_away() {
+    nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
+}
 
 bool Http2Session::take(Bytes bytes) {
     const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
     const ssize_t taken = nghttp2_session_mem_recv(session_.get(), data, bytes.size());
-    return taken >= 0 && nghttp2_session_want_read(session_.get()) != 0;
+    return taken >= 0;
 }
 
 bool Http2Session::produce(std::string& out, std::size_t most) {
     while (out.size() < most) {
         const std::uint8_t* data = nullptr;
         const ssize_t count = nghttp2_session_mem_send(session_.get(), &data);
-        if (count < 0) return false;
+        if (count < 0 || broken_) return false;
         if (count == 0) return true;
         out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(count));
         produced_ += static_cast<std::uint64_t>(count);

@@ -33,9 +33,9 @@ public:
     void ping();
     void go_away();
 
-    // False: what came is not HTTP/2, the connection must go.
+    // Each false: what came is not HTTP/2, the connection must go.
     bool take(Bytes bytes);
-    // Appends up to about `most` bytes to send. False: the session is broken.
+    // Appends up to about `most` bytes to send.
     bool produce(std::string& out, std::size_t most);
     std::uint64_t produced() const { return produced_; }
 
@@ -67,6 +67,7 @@ private:
     bool settings_seen_ = false;
     bool going_away_ = false;
     bool ever_began_ = false;
+    bool broken_ = false;
 };
 
 }  // namespace umbra

@@ -28,7 +28,7 @@ void Http2Relay::pump() {
             continue;
         }
         // What an idle connection has to say comes first: it may be its end.
-        Http2Session& session = current_->session();
+        Http2MirrorSession& session = current_->session();
         if (session.open() == 0 && !current_->read()) return;
         if (!session.takes_streams()) return;
         if (!session.begin(next)) {
@@ -109,7 +109,7 @@ bool Http2Relay::in_use(const Http2Channel& channel) const {
 }
 
 void Http2Relay::give_up(std::unique_ptr<Http2Channel> channel) {
-    const Http2Session& session = channel->session();
+    const Http2MirrorSession& session = channel->session();
     const Reason reason =
         channel->ended().value_or(session.going_away() ? Reason::mirror_refused : Reason::mirror_closed);
     for (auto next = streams_.begin(); next != streams_.end();) {

@@ -140,22 +140,6 @@ TEST(Http2Flow, AMirrorWithoutEndpointsSaysWhy) {
     EXPECT_EQ(harness.worker.connections_opened, 0u);
 }
 
-TEST(Http2Flow, BytesMayBeAnnouncedBeforeTheirHead) {
-    Http2Harness harness;
-    Http2Server server(harness.io);
-    harness.mirror_to(server);
-    auto& client = harness.client(0);
-    ledger_seen(harness.row, &umbra_units::bytes, 50);
-    client.sink->stream_bytes(1, 30);
-    client.sink->stream_bytes(1, 20);
-    const Fields fields{{":method", "GET"}, {":scheme", "http"}, {":authority", "a"}, {":path", "/"}};
-    RequestHead head;
-    client.sink->stream_head(1, head, Http2Harness::views_of(fields), harness.now);
-    client.sink->stream_end(1, harness.now);
-    harness.settle();
-    EXPECT_EQ(harness.row.mirrored.bytes, 50u);
-}
-
 class TwoMirrors : public Router {
 public:
     Selection choose(const FlowTuple&, const RequestHead*, TimeNs) override { return {choices}; }

@@ -118,6 +118,7 @@ TEST(Http2Trouble, AResetAfterTheAnswerChangesNothing) {
     harness.unary(3, "/settled");
     harness.settle();
     const std::uint64_t mirrored_bytes = harness.row.mirrored.bytes;
+    harness.announce(3, 13, 0);
     harness.cancel(3);
     EXPECT_EQ(harness.row.mirrored.bytes, mirrored_bytes);
     EXPECT_EQ(harness.lost_bytes(Reason::h2_control), 13u);

@@ -40,7 +40,6 @@ const Http2Branches::Branches& Http2Branches::branches_of(std::uint32_t stream) 
 umbra_ledger_row* Http2Branches::stream_head(std::uint32_t stream, const RequestHead& head,
                                              std::span<const HeaderField> fields, TimeNs now) {
     shared_.at(now);
-    const auto early = std::exchange(early_, {0, 0});
     const Selection selection = context_.shared.router.choose(context_.flow, &head, shared_.now);
     if (selection.mirrors.empty()) {
         ledger_seen(context_.row, &umbra_units::requests);
@@ -54,7 +53,6 @@ umbra_ledger_row* Http2Branches::stream_head(std::uint32_t stream, const Request
         branches.push_back({&lane_of(*choice.row, i), choice.row, edited ? choice.settings : nullptr});
         head_of(branches.back(), stream, fields, choice);
     }
-    if (early.first == stream) stream_bytes(stream, early.second);
     return branches.front().row;
 }
 
@@ -69,10 +67,6 @@ void Http2Branches::head_of(const Branch& branch, std::uint32_t stream, std::spa
 // The first mirror's row is the rule's, whose bytes protocol has counted.
 void Http2Branches::stream_bytes(std::uint32_t stream, std::size_t count) {
     const Branches& branches = branches_of(stream);
-    if (branches.empty()) {
-        early_ = {stream, early_.first == stream ? early_.second + count : count};
-        return;
-    }
     for (std::size_t i = 0; i < branches.size(); ++i) {
         if (i > 0) ledger_seen(*branches[i].row, &umbra_units::bytes, count);
         branches[i].lane->http2().bytes(stream, *branches[i].row, count);

@@ -55,8 +55,7 @@ private:
     ReplayShared& shared_;
     std::map<std::pair<umbra_ledger_row*, std::size_t>, Lane*> lanes_;
     std::unordered_map<std::uint32_t, Branches> streams_;
-    std::deque<std::uint32_t> ended_;                    // of streams_, oldest first
-    std::pair<std::uint32_t, std::size_t> early_{0, 0};  // bytes announced before their stream's head
+    std::deque<std::uint32_t> ended_;  // of streams_, oldest first
 };
 
 }  // namespace umbra

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <optional>
 
-#include "replay/http2_session.h"
+#include "replay/http2_mirror_session.h"
 #include "replay/mirror_link.h"
 
 namespace umbra {
@@ -33,8 +33,8 @@ public:
     // The connection leads to one of the target's endpoints, and new streams may begin on it.
     bool serves(const Target& target, bool guard) const;
 
-    Http2Session& session() { return session_; }
-    const Http2Session& session() const { return session_; }
+    Http2MirrorSession& session() { return session_; }
+    const Http2MirrorSession& session() const { return session_; }
     // Each false: the connection ended.
     bool read();
     bool flush();
@@ -68,7 +68,7 @@ private:
     ReplayShared& shared_;
     Http2ChannelOwner& owner_;
     MirrorLink link_;
-    Http2Session session_;
+    Http2MirrorSession session_;
     std::optional<Reason> ended_;
     bool opened_ = false;
     bool guard_ = false;

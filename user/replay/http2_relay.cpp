@@ -45,7 +45,7 @@ void Http2Relay::bytes(std::uint32_t stream, umbra_ledger_row& row, std::size_t 
         found->announced += count;
         return;
     }
-    // A settled stream can still be reset by the client: nothing for the mirror.
+    // Of a settled stream nothing is for the mirror any more.
     const auto lost = lost_.find(stream);
     ledger_dropped(row, lost == lost_.end() ? Reason::h2_control : lost->second.reason, &umbra_units::bytes, count);
 }

@@ -14,6 +14,7 @@ void Http2Relay::channel_changed(Http2Channel&) {
 // Ends: a connection on which nothing was begun takes what waits with it, see give_up().
 void Http2Relay::work() {
     do {
+        sweep();
         pump();
     } while (sweep());
 }
@@ -27,7 +28,7 @@ void Http2Relay::pump() {
             continue;
         }
         // What an idle connection has to say comes first: it may be its end.
-        Http2Session& session = current_->session();
+        Http2MirrorSession& session = current_->session();
         if (session.open() == 0 && !current_->read()) return;
         if (!session.takes_streams()) return;
         if (const auto limit = next.target->refuses(next.announced, shared_.now)) {
@@ -114,7 +115,7 @@ bool Http2Relay::in_use(const Http2Channel& channel) const {
 }
 
 void Http2Relay::give_up(std::unique_ptr<Http2Channel> channel) {
-    const Http2Session& session = channel->session();
+    const Http2MirrorSession& session = channel->session();
     const Reason reason =
         channel->ended().value_or(session.going_away() ? Reason::mirror_refused : Reason::mirror_closed);
     for (auto next = streams_.begin(); next != streams_.end();) {

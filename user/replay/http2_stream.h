@@ -1,6 +1,7 @@
 // Http2Stream: one request of a client's HTTP/2 connection that is not settled yet. Its queue holds the encoded head
 // until the stream is begun at the mirror, then the body, then the encoded trailers: so heads count as bytes and live
-// in the same bounded memory. Owned by the Http2Relay; Http2Session reads the queue and notes what the mirror says.
+// in the same bounded memory. Owned by the Http2Relay; Http2MirrorSession reads the queue and notes what the mirror
+// says.
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,6 @@
-// Http2Harness: drives the HTTP/2 side of ReplayFlows as protocol would: counts bytes as seen and announces them before
-// each call. Remembers what each client sent, by path, and compares a mirror's record with it.
+// Http2Harness: drives the HTTP/2 side of ReplayFlows as protocol would: counts bytes as seen and announces them
+// before each call, for a head after it. Remembers what each client sent, by path, and compares a mirror's record with
+// it.
 #pragma once
 
 #include "replay/replay_flow.h"
@@ -78,7 +79,7 @@ public:
     }
     void cancel(std::uint32_t stream, std::uint32_t code = NGHTTP2_CANCEL, Reason reason = Reason::client_reset,
                 std::size_t index = 0) {
-        announce(stream, 13, index);
+        if (!client(index).streams.at(stream).ended) announce(stream, 13, index);
         client(index).sink->stream_reset(stream, code, reason, now);
     }
     void unary(std::uint32_t stream, const std::string& path, const std::string& text = "", std::size_t index = 0) {
@@ -120,7 +121,6 @@ public:
     std::vector<Client> clients;
     std::vector<const umbra_ledger_row*> rows{&row};
 
-private:
     void announce(std::uint32_t stream, std::size_t count, std::size_t index) {
         Client& from = client(index);
         ledger_seen(*from.streams.at(stream).row, &umbra_units::bytes, count);

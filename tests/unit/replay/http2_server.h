@@ -136,6 +136,7 @@ public:
         std::map<std::int32_t, std::size_t> held;
         std::vector<std::function<void()>> later;
         std::string out;
+        std::vector<char> in = std::vector<char>(64 * 1024);
         bool feeding = false, writing = false, broken = false;
         bool finished = false, was_reset = false, saw_goaway = false;
         std::size_t pings = 0;
@@ -257,20 +258,20 @@ private:
         });
     }
     void read(const std::shared_ptr<Session>& session) {
-        session->socket.async_read_some(asio::buffer(buffer_), [this, session](std::error_code error, std::size_t n) {
-            if (error == asio::error::operation_aborted) return;
-            if (error) {
-                session->finished = error == asio::error::eof;
-                session->was_reset = error == asio::error::connection_reset;
-                return;
-            }
-            session->feed(buffer_.data(), n);
-            if (session->socket.is_open()) read(session);
-        });
+        session->socket.async_read_some(asio::buffer(session->in),
+                                        [this, session](std::error_code error, std::size_t n) {
+                                            if (error == asio::error::operation_aborted) return;
+                                            if (error) {
+                                                session->finished = error == asio::error::eof;
+                                                session->was_reset = error == asio::error::connection_reset;
+                                                return;
+                                            }
+                                            session->feed(session->in.data(), n);
+                                            if (session->socket.is_open()) read(session);
+                                        });
     }
 
     asio::ip::tcp::acceptor acceptor_;
-    std::vector<char> buffer_ = std::vector<char>(256 * 1024);
 };
 
 }  // namespace umbra::test

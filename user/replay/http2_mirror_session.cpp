@@ -1,4 +1,4 @@
-#include "replay/http2_session.h"
+#include "replay/http2_mirror_session.h"
 
 #include <array>
 #include <charconv>
@@ -39,8 +39,8 @@ bool ends_stream(const nghttp2_frame& frame) {
 }  // namespace
 
 // What nghttp2 calls; none of it calls back into the session's sending or receiving.
-struct Http2Session::Callbacks {
-    static Http2Session& self(void* user) { return *static_cast<Http2Session*>(user); }
+struct Http2MirrorSession::Callbacks {
+    static Http2MirrorSession& self(void* user) { return *static_cast<Http2MirrorSession*>(user); }
 
     static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
         self(user).note_frame(*frame);
@@ -60,6 +60,9 @@ struct Http2Session::Callbacks {
         return 0;
     }
     static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user) {
+        // nghttp2 ends the session like this when the mirror breaks the protocol.
+        const bool goaway = frame->hd.type == NGHTTP2_GOAWAY;
+        if (goaway && frame->goaway.error_code != NGHTTP2_NO_ERROR) self(user).broken_ = true;
         Http2Stream* stream = self(user).find(frame->hd.stream_id);
         if (!stream) return 0;
         if (frame->hd.type == NGHTTP2_HEADERS) stream->head_sent = true;
@@ -98,7 +101,7 @@ struct Http2Session::Callbacks {
     }
 };
 
-Http2Session::Http2Session(ReplayShared& shared) : shared_(shared) {
+Http2MirrorSession::Http2MirrorSession(ReplayShared& shared) : shared_(shared) {
     nghttp2_option* raw_option = nullptr;
     nghttp2_option_new(&raw_option);
     const std::unique_ptr<nghttp2_option, OptionDelete> option(raw_option);
@@ -114,19 +117,19 @@ Http2Session::Http2Session(ReplayShared& shared) : shared_(shared) {
     nghttp2_session_set_local_window_size(raw_session, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
 }
 
-Http2Session::~Http2Session() = default;
+Http2MirrorSession::~Http2MirrorSession() = default;
 
-Http2Stream* Http2Session::find(std::int32_t id) const {
+Http2Stream* Http2MirrorSession::find(std::int32_t id) const {
     const auto found = streams_.find(id);
     return found == streams_.end() ? nullptr : found->second;
 }
 
-bool Http2Session::takes_streams() const {
+bool Http2MirrorSession::takes_streams() const {
     if (!settings_seen_ || going_away_) return false;
     return open_ < nghttp2_session_get_remote_settings(session_.get(), NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
 }
 
-bool Http2Session::begin(Http2Stream& stream) {
+bool Http2MirrorSession::begin(Http2Stream& stream) {
     if (going_away_ || nghttp2_session_check_request_allowed(session_.get()) == 0) return false;
     const bool head_only = stream.complete && stream.body() == 0 && stream.trailers() == 0;
     const std::string encoded = stream.take_head();
@@ -149,32 +152,34 @@ bool Http2Session::begin(Http2Stream& stream) {
     return true;
 }
 
-void Http2Session::resume(Http2Stream& stream) {
+void Http2MirrorSession::resume(Http2Stream& stream) {
     if (!stream.deferred) return;
     stream.deferred = false;
     nghttp2_session_resume_data(session_.get(), stream.id);
 }
 
-bool Http2Session::reset(Http2Stream& stream, std::uint32_t code) {
+bool Http2MirrorSession::reset(Http2Stream& stream, std::uint32_t code) {
     if (streams_.erase(stream.id) == 0) return false;
     return nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id, code) == 0;
 }
 
-void Http2Session::ping() { nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr); }
+void Http2MirrorSession::ping() { nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr); }
 
-void Http2Session::go_away() { nghttp2_session_terminate_session(session_.get(), NGHTTP2_NO_ERROR); }
-
-bool Http2Session::take(Bytes bytes) {
-    const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    const ssize_t taken = nghttp2_session_mem_recv(session_.get(), data, bytes.size());
-    return taken >= 0 && nghttp2_session_want_read(session_.get()) != 0;
+void Http2MirrorSession::go_away() {
+    nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
 }
 
-bool Http2Session::produce(std::string& out, std::size_t most) {
+bool Http2MirrorSession::take(Bytes bytes) {
+    const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
+    const ssize_t taken = nghttp2_session_mem_recv(session_.get(), data, bytes.size());
+    return taken >= 0;
+}
+
+bool Http2MirrorSession::produce(std::string& out, std::size_t most) {
     while (out.size() < most) {
         const std::uint8_t* data = nullptr;
         const ssize_t count = nghttp2_session_mem_send(session_.get(), &data);
-        if (count < 0) return false;
+        if (count < 0 || broken_) return false;
         if (count == 0) return true;
         out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(count));
         produced_ += static_cast<std::uint64_t>(count);
@@ -182,7 +187,7 @@ bool Http2Session::produce(std::string& out, std::size_t most) {
     return true;
 }
 
-ssize_t Http2Session::read_body(std::int32_t id, std::span<std::uint8_t> into, std::uint32_t& flags) {
+ssize_t Http2MirrorSession::read_body(std::int32_t id, std::span<std::uint8_t> into, std::uint32_t& flags) {
     Http2Stream* stream = find(id);
     if (!stream) return NGHTTP2_ERR_DEFERRED;
     const std::size_t count = stream->take_body(into);
@@ -201,14 +206,14 @@ ssize_t Http2Session::read_body(std::int32_t id, std::span<std::uint8_t> into, s
     return static_cast<ssize_t>(count);
 }
 
-bool Http2Session::submit_trailers(Http2Stream& stream) {
+bool Http2MirrorSession::submit_trailers(Http2Stream& stream) {
     const std::string encoded = stream.take_trailers();
     const auto fields = decode_fields(encoded);
     const auto nv = to_nv(fields);
     return nghttp2_submit_trailer(session_.get(), stream.id, nv.data(), nv.size()) == 0;
 }
 
-void Http2Session::note_reset(Http2Stream& stream, std::uint32_t code) {
+void Http2MirrorSession::note_reset(Http2Stream& stream, std::uint32_t code) {
     if (code == NGHTTP2_NO_ERROR && stream.answered) {
         stream.waived = true;
     } else if (!stream.failure) {
@@ -217,7 +222,7 @@ void Http2Session::note_reset(Http2Stream& stream, std::uint32_t code) {
     touch(stream);
 }
 
-void Http2Session::note_frame(const nghttp2_frame& frame) {
+void Http2MirrorSession::note_frame(const nghttp2_frame& frame) {
     if (frame.hd.type == NGHTTP2_SETTINGS) settings_seen_ = true;
     if (frame.hd.type == NGHTTP2_GOAWAY) going_away_ = true;
     if (frame.hd.type == NGHTTP2_PUSH_PROMISE) {
@@ -236,7 +241,7 @@ void Http2Session::note_frame(const nghttp2_frame& frame) {
     touch(*stream);
 }
 
-void Http2Session::note_closed(std::int32_t id, std::uint32_t code) {
+void Http2MirrorSession::note_closed(std::int32_t id, std::uint32_t code) {
     if (id % 2 == 1 && open_ > 0) --open_;
     Http2Stream* stream = find(id);
     if (!stream) return;

@@ -1,5 +1,5 @@
-// Http2Session: the client's side of one HTTP/2 connection to a mirror, by nghttp2. Bytes in, bytes out; streams are
-// Http2Stream records, in which it notes what the mirror did. Opens no socket and settles nothing: whoever owns it
+// Http2MirrorSession: the client's side of one HTTP/2 connection to a mirror, by nghttp2. Bytes in, bytes out; streams
+// are Http2Stream records, in which it notes what the mirror did. Opens no socket and settles nothing: whoever owns it
 // looks at `touched` after each call and decides. Responses are thrown away as they come, so windows stay open.
 #pragma once
 
@@ -15,12 +15,12 @@
 
 namespace umbra {
 
-class Http2Session {
+class Http2MirrorSession {
 public:
-    explicit Http2Session(ReplayShared& shared);
-    ~Http2Session();
-    Http2Session(const Http2Session&) = delete;
-    Http2Session& operator=(const Http2Session&) = delete;
+    explicit Http2MirrorSession(ReplayShared& shared);
+    ~Http2MirrorSession();
+    Http2MirrorSession(const Http2MirrorSession&) = delete;
+    Http2MirrorSession& operator=(const Http2MirrorSession&) = delete;
 
     // The mirror's SETTINGS are known and leave room for one more stream.
     bool takes_streams() const;
@@ -33,9 +33,9 @@ public:
     void ping();
     void go_away();
 
-    // False: what came is not HTTP/2, the connection must go.
+    // Each false: what came is not HTTP/2, the connection must go.
     bool take(Bytes bytes);
-    // Appends up to about `most` bytes to send. False: the session is broken.
+    // Appends up to about `most` bytes to send.
     bool produce(std::string& out, std::size_t most);
     std::uint64_t produced() const { return produced_; }
 
@@ -67,6 +67,7 @@ private:
     bool settings_seen_ = false;
     bool going_away_ = false;
     bool ever_began_ = false;
+    bool broken_ = false;
 };
 
 }  // namespace umbra

@@ -25,7 +25,9 @@ public:
     enum class Status : std::uint8_t { open, connecting, failed };
 
     Http2Channel(ReplayShared& shared, Http2ChannelOwner& owner, const FlowTuple& flow)
-        : shared_(shared), owner_(owner), link_(shared, *this, flow), session_(shared) {}
+        : shared_(shared), owner_(owner), link_(shared, *this, flow), session_(shared) {
+        link_.speak(Alpn::http2);
+    }
 
     // Makes the connection; once open it stays with its endpoint until it ends.
     Status open(Target& target, bool guard);

@@ -1,9 +1,5 @@
 #include "replay/mirror_connection.h"
 
-#include <sys/uio.h>
-
-#include <string>
-
 #include "edit/edit.h"
 #include "replay/replay_shared.h"
 
@@ -14,6 +10,7 @@ MirrorConnection::MirrorConnection(ReplayShared& shared, const Setup& setup)
       target_(&setup.target),
       place_(setup.place),
       client_(setup.client),
+      alpn_(setup.alpn),
       guard_(setup.guard),
       permission_(setup.permission),
       attempt_(setup.target, setup.place, Outstanding::Kind::attempt) {}
@@ -29,11 +26,21 @@ MirrorConnection::~MirrorConnection() {
 
 Breaker& MirrorConnection::breaker() { return shared_.targets.breaker(target_->endpoints[place_]); }
 
+Connection::Settings MirrorConnection::socket_settings() const {
+    const rules::MirrorSettings& settings = *target_->settings;
+    Connection::Settings made{target_->endpoints[place_], guard_ ? &shared_.own : nullptr};
+    made.tls = target_->tls;
+    made.alpn = alpn_;
+    if (made.tls) made.server_name = tls_server_name(settings.tls, settings.host_literal, made.endpoint);
+    if (settings.client_address == rules::ClientAddress::proxy_v2) made.preamble = edit::proxy_v2_header(client_);
+    return made;
+}
+
 std::optional<Reason> MirrorConnection::start(ConnectionEvents& user) {
-    const Connection::Settings settings{target_->endpoints[place_], guard_ ? &shared_.own : nullptr};
     ConnectionEvents& events = *this;
-    auto socket = std::make_shared<Connection>(shared_.io, events, settings);
-    if (const auto refused = socket->start()) {
+    auto socket = std::make_shared<Connection>(shared_.io, events, socket_settings());
+    const bool no_tls = target_->settings->tls.on && !target_->tls;
+    if (const auto refused = no_tls ? std::optional(Reason::tls_failed) : socket->start()) {
         breaker().failed(shared_.now, permission_);
         return refused;
     }
@@ -50,16 +57,7 @@ void MirrorConnection::on_connected() {
     attempt_ = {};
     breaker().succeeded();
     ++shared_.answers.connections_made;
-    introduce_client() ? user_->on_connected() : user_->on_connect_failed(Reason::connect_failed);
-}
-
-// The first bytes of a connection, where the mirror wants to know whom it is for. A fresh socket takes them at once.
-bool MirrorConnection::introduce_client() {
-    if (target_->settings->client_address != rules::ClientAddress::proxy_v2) return true;
-    std::string text = edit::proxy_v2_header(client_);
-    const iovec part{text.data(), text.size()};
-    const IoResult result = socket_->write(std::span(&part, 1));
-    return result.kind == IoResult::Kind::done && result.count == text.size();
+    user_->on_connected();
 }
 
 void MirrorConnection::on_connect_failed(Reason reason) {

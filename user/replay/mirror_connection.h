@@ -20,6 +20,7 @@ public:
         Breaker::Permission permission;
         bool guard = false;
         const FlowTuple& client;  // the flow that it is made for
+        Alpn alpn = Alpn::none;
     };
     MirrorConnection(ReplayShared& shared, const Setup& setup);
     ~MirrorConnection() override;
@@ -56,13 +57,14 @@ private:
 
     void heard_while_idle();
     bool move_to(Target& target);
-    bool introduce_client();
+    Connection::Settings socket_settings() const;
     Breaker& breaker();
 
     ReplayShared& shared_;
     TargetRef target_;
     std::size_t place_;
     const FlowTuple client_;
+    const Alpn alpn_;
     const bool guard_;
     Breaker::Permission permission_;
     Outstanding attempt_;

@@ -87,7 +87,7 @@ MirrorLink::Status MirrorLink::try_endpoints(Target& target, bool guard) {
             breaker.cancelled(permission);
             return shares_ && target.full() ? wait(target) : fail(Reason::connection_limit);
         }
-        const auto refused = connect({target, place, permission, guard, flow_});
+        const auto refused = connect({target, place, permission, guard, flow_, alpn_});
         if (!refused) return Status::connecting;
         failure_ = *refused;
     }

@@ -40,6 +40,8 @@ public:
     MirrorLink& operator=(const MirrorLink&) = delete;
 
     const FlowTuple& flow() const { return flow_; }
+    // What a TLS handshake offers on the connections made from now on.
+    void speak(Alpn alpn) { alpn_ = alpn; }
 
     // A connection to one of the target's endpoints on which nothing is outstanding. failed: see failure().
     Status acquire(Target& target, bool guard);
@@ -107,6 +109,7 @@ private:
     TargetRef waiting_on_;  // whose pool
     ConnectionPool::Waiting::iterator waiting_at_;
     const bool shares_;
+    Alpn alpn_ = Alpn::http1;
     bool send_soon_ = false;
 };
 

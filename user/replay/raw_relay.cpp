@@ -14,6 +14,7 @@ void RawRelay::begin(const Choice& choice) {
     if (!choice.target || choice.target->endpoints.empty()) return fail(choice.reason);
     target_ = shared_.targets.find(choice, nullptr);
     guard_ = choice.guard;
+    link_.speak(Alpn::none);
     pump();
 }
 

@@ -15,6 +15,12 @@ rules::MirrorTimeouts effective(const rules::MirrorTimeouts& own, const ReplayLi
             choose(own.idle, worker.idle_timeout)};
 }
 
+std::shared_ptr<TlsContext> tls_for(const rules::TlsOrigination& settings) {
+    if (!settings.on) return nullptr;
+    const auto made = TlsContext::make(settings);
+    return made ? *made : nullptr;
+}
+
 }  // namespace
 
 bool shares_connections(const rules::MirrorSettings& settings) {
@@ -28,6 +34,7 @@ Target::Target(const std::vector<Endpoint>& at, std::shared_ptr<const rules::Mir
       timeouts(effective(settings->timeouts, worker)),
       edits_heads(edit::changes_heads(*settings)),
       pooled(shares_connections(*settings)),
+      tls(tls_for(settings->tls)),
       load(at.size()),
       bucket(settings->limits.bytes_per_second),
       pool(at.size()) {}

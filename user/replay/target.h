@@ -13,6 +13,7 @@
 #include "net/ip_address.h"
 #include "replay/connection_pool.h"
 #include "replay/limits.h"
+#include "replay/tls_context.h"
 #include "replay/token_bucket.h"
 #include "rules/mirror_settings.h"
 
@@ -30,6 +31,7 @@ struct Target {
     const rules::MirrorTimeouts timeouts;                   // the settings', or the worker's
     const bool edits_heads;
     const bool pooled;  // shares_connections()
+    const std::shared_ptr<TlsContext> tls;  // null without TLS, and where its settings are of no use
 
     std::vector<std::uint32_t> load;             // by endpoint: requests outstanding, raw flows, attempts to connect
     std::vector<MirrorConnection*> connections;  // open or being made, in no order

@@ -60,6 +60,7 @@ public:
     std::set<Endpoint> run(const std::vector<const HostEntry*>& destinations) {
         mirror_.host = resolve_host(written_.ref, written_.ns, context_.cluster_domain);
         mirror_.labels = written_.ref.labels;
+        name_tls_peer();
         const auto ports = ports_of(destinations);
         for (const auto port : ports) mirror_.targets.push_back({port, {}});
         if (mirror_.host.find_first_of("*/") != std::string::npos) {
@@ -83,6 +84,15 @@ public:
     }
 
 private:
+    // Whom to expect if the policy does not say: whoever the copies are addressed to.
+    void name_tls_peer() {
+        auto& settings = mirror_.settings;
+        if (!settings.tls.on || !settings.tls.server_name.empty()) return;
+        const bool literal = settings.host == HostPolicy::literal;
+        const std::string_view host = literal ? std::string_view(settings.host_literal) : mirror_.host;
+        settings.tls.server_name = host.substr(0, host.find(':'));
+    }
+
     void resolve_targets(const HostEntry& host, const std::vector<const Instance*>& instances,
                          const std::set<std::uint16_t>& ports) {
         if (instances.empty()) {

@@ -9,6 +9,7 @@
 
 #include "loader/mapped_array.h"
 #include "terminator/plan_message.h"
+#include "terminator/tls_check.h"
 #include "terminator/worker.h"
 
 namespace umbra {
@@ -74,6 +75,7 @@ private:
     // Returns when every worker has taken the plan over.
     Result<void> use(const PlanMessage& message) {
         Result<void> outcome;
+        report_unusable_tls(message.plan);
         for (auto& worker : workers_) {
             std::promise<Result<void>> promise;
             auto answer = promise.get_future();

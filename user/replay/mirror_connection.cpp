@@ -61,6 +61,7 @@ void MirrorConnection::on_connected() {
 }
 
 void MirrorConnection::on_connect_failed(Reason reason) {
+    if (reason == Reason::tls_failed) target_->report_tls_failure();
     breaker().failed(shared_.now, permission_);
     permission_ = {};
     user_->on_connect_failed(reason);

@@ -1,5 +1,7 @@
 #include "replay/target.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 
 #include "edit/edit.h"
@@ -38,6 +40,12 @@ Target::Target(const std::vector<Endpoint>& at, std::shared_ptr<const rules::Mir
       load(at.size()),
       bucket(settings->limits.bytes_per_second),
       pool(at.size()) {}
+
+void Target::report_tls_failure() {
+    if (!tls || tls->last_failure() == reported_failure) return;
+    reported_failure = tls->last_failure();
+    spdlog::warn("connect to the mirror: {}; its requests are dropped as tls_failed", reported_failure);
+}
 
 std::optional<std::size_t> Target::place_of(const Endpoint& endpoint) const {
     const auto found = std::find(endpoints.begin(), endpoints.end(), endpoint);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -42,7 +43,11 @@ struct Target {
     std::size_t next_victim = 0;
     std::uint32_t users = 0;  // requests, flows and connections that refer to it
     TimeNs unused_since = 0;
+    std::string reported_failure;
     ConnectionPool pool;
+
+    // Logs the latest TLS failure, once until there is another one.
+    void report_tls_failure();
 
     bool contains(const Endpoint& endpoint) const { return place_of(endpoint).has_value(); }
     std::optional<std::size_t> place_of(const Endpoint& endpoint) const;

@@ -95,10 +95,7 @@ bool Http2Splitter::begin_block() {
         block_opens_ = is_idle(frame.stream);
         block_ends_ = frame.has(NGHTTP2_FLAG_END_STREAM);
     }
-    if (block_opens_ && frame.type == NGHTTP2_HEADERS) {
-        if (streams_.size() >= limits_.open_streams) return fail(Reason::stream_limit);
-        last_stream_ = frame.stream;
-    }
+    if (block_opens_) last_stream_ = frame.stream;
     block_bytes_ += Http2Frames::kHeader + frame.length;
     return block_bytes_ <= limits_.header_block_bytes || fail(Reason::header_size);
 }
@@ -109,7 +106,9 @@ bool Http2Splitter::begin_data() {
     const bool too_long = !pad.empty() && std::to_integer<std::uint32_t>(pad[0]) > frame.length - 1;
     if (frame.stream % 2 == 0 || is_idle(frame.stream) || too_long) return fail(Reason::h2_invalid);
     owner_ = streams_.find(frame.stream);
-    if (owner_ != streams_.end()) use_ = Use::data;
+    if (owner_ == streams_.end()) return true;
+    use_ = Use::data;
+    owner_->second.turn = ++turn_;
     return true;
 }
 
@@ -179,9 +178,10 @@ void Http2Splitter::open_stream(TimeNs now) {
     const auto fields = session_.fields();
     to_request_head(fields, scratch);
     ++heads_;
+    if (streams_.size() >= limits_.open_streams) give_up_quietest(now);
     umbra_ledger_row* const row = sink_.stream_head(block_stream_, scratch, fields, now);
     if (row) ++accepted_;
-    const Stream opened{row, content_length(scratch, fields), {}};
+    const Stream opened{row, content_length(scratch, fields), {}, ++turn_};
     const auto stream = streams_.emplace(block_stream_, opened).first;
     charge(*stream);
     if (block_ends_) end_stream(stream, now);
@@ -197,11 +197,19 @@ void Http2Splitter::end_stream(Streams::iterator stream, TimeNs now) {
     sink_.stream_end(id, now);
 }
 
-// nghttp2 has closed it already.
+// Of a stream that is closed in the session.
 void Http2Splitter::give_up(Streams::iterator stream, TimeNs now) {
     const auto [id, given_up] = *stream;
     streams_.erase(stream);
     if (given_up.row) sink_.stream_reset(id, NGHTTP2_CANCEL, *given_up.fault, now);
+}
+
+// A stream that the server has ended early may be left as it is by its client: the longest without a frame goes first.
+void Http2Splitter::give_up_quietest(TimeNs now) {
+    const auto stream = std::ranges::min_element(streams_, {}, [](const auto& open) { return open.second.turn; });
+    stream->second.fault = Reason::stream_limit;
+    session_.close_stream(stream->first);
+    give_up(stream, now);
 }
 
 void Http2Splitter::reset_stream(TimeNs now) {

@@ -37,6 +37,7 @@ private:
         umbra_ledger_row* row;  // null: refused
         std::optional<std::uint64_t> body_left;
         std::optional<Reason> fault;  // told when the frame at hand ends
+        std::uint64_t turn;           // of its latest frame
     };
     using Streams = std::unordered_map<std::uint32_t, Stream>;
     enum class Use : std::uint8_t { control, settings, block, data, reset };
@@ -52,6 +53,7 @@ private:
     void open_stream(TimeNs now);
     void end_stream(Streams::iterator stream, TimeNs now);
     void give_up(Streams::iterator stream, TimeNs now);
+    void give_up_quietest(TimeNs now);
     void reset_stream(TimeNs now);
     std::size_t most_payload() const;
     bool is_expected(const Http2FrameHeader& frame) const;
@@ -71,6 +73,7 @@ private:
     std::size_t held_ = 0;           // bytes taken that are not counted yet
     std::size_t block_bytes_ = 0;    // of the header block at hand
     std::uint32_t last_stream_ = 0;  // the highest that the client has opened
+    std::uint64_t turn_ = 0;
     std::uint64_t heads_ = 0;
     std::uint64_t accepted_ = 0;
     Reason fault_ = Reason::h2_invalid;

@@ -41,7 +41,12 @@ with socket.create_connection((sys.argv[1], {PORT})) as sock:
         check_equal([e[1] for e in v1.requests()], ["GET /proxied HTTP/1.1"] * 2, "requests behind PROXY headers")
 
 
-@case("Host: kept, -shadow before the port, a literal; every other byte of the head is the client's")
+def plain_space(head):
+    """The lines of a head without the white space around values, which an edit may leave out."""
+    return [head[0]] + [f"{name}: {value.strip()}" for name, _, value in (line.partition(":") for line in head[1:])]
+
+
+@case("Host: kept, -shadow before the port, a literal; all other fields are the client's, in name, value and order")
 def host():
     with_port, plain = "shop.test:81", "shop.test"
     for policy, wanted in (({"policy": "keep"}, {with_port: with_port, plain: plain}),
@@ -58,7 +63,7 @@ def host():
             check_equal(len(at_v2), 2, f"requests at v2 with {policy}")
             for (name, value), first, second in zip(wanted.items(), at_v1, at_v2):
                 check_equal(fields(first)["host"], [name], "Host at v1")
-                gone, new = changed(first, second)
+                gone, new = changed(plain_space(first), plain_space(second))
                 wanted_lines = ([], []) if name == value else ([f"Host: {name}"], [value])
                 new = [line.partition(":")[2].strip() for line in new]
                 check_equal((gone, new), wanted_lines, f"{policy}: lines that differ")

@@ -12,6 +12,7 @@ from peers import Driver, check_unharmed
 from policy_scene import Scene
 
 LIMIT = ("--limit", "response_timeout=3s")  # a mirror that never answers shall not hold a case for 15 s
+ONE_WORKER = ("--workers", 1)  # a policy's limits are each worker's
 
 
 def send(scene, requests, connections=1, **options):
@@ -93,7 +94,7 @@ def order():
 @case("inFlight: no more than four requests unanswered at v2, the others counted as mirror_in_flight")
 def in_flight():
     with Lab() as lab:
-        scene = Scene(lab, {"order": "request", "limits": {"inFlight": 4}}, agent_args=LIMIT)
+        scene = Scene(lab, {"order": "request", "limits": {"inFlight": 4}}, agent_args=LIMIT + ONE_WORKER)
         scene.v2.mode("hang")
         with scene.agent:
             send(scene, 30, 3, max_body=2000)
@@ -106,7 +107,7 @@ def in_flight():
 @case("connections: no more than two to the mirror, whatever the client opens; what does not fit is counted")
 def connections():
     with Lab() as lab:
-        scene = Scene(lab, {"limits": {"connections": 2}}, agent_args=(*LIMIT, "--workers", 1))
+        scene = Scene(lab, {"limits": {"connections": 2}}, agent_args=LIMIT + ONE_WORKER)
         scene.v2.mode("slow", seconds=0.05)
         with scene.agent:
             sent = send(scene, 200, 10, max_body=2000)
@@ -121,9 +122,9 @@ def connections():
 
 @case("bytesPerSecond and queuedBytes: whole requests are shed and counted, what arrives is unaltered")
 def bytes_limits():
-    for limits, reason in (({"bytesPerSecond": "256Ki"}, "mirror_rate"), ({"queuedBytes": "128Ki"}, "mirror_queue")):
+    for limits, reason in (({"bytesPerSecond": "64Ki"}, "mirror_rate"), ({"queuedBytes": "128Ki"}, "mirror_queue")):
         with Lab() as lab:
-            scene = Scene(lab, {"limits": limits}, agent_args=LIMIT)
+            scene = Scene(lab, {"limits": limits}, agent_args=LIMIT + ONE_WORKER)
             if reason == "mirror_queue":
                 scene.v2.mode("slow", seconds=0.02)
             with scene.agent:
@@ -161,13 +162,13 @@ def balancing():
             found = collections.Counter(m.name for m in scene.mirrors for _ in m.requests())
             check_equal(list(found.values()), [90], f"requests by endpoint: {found}")
     with Lab(mirrors=3) as lab:
-        scene = Scene(lab, {"loadBalancing": "roundRobin"}, endpoints=True, agent_args=("--workers", 1))
+        scene = Scene(lab, {"loadBalancing": "roundRobin"}, endpoints=True, agent_args=ONE_WORKER)
         with scene.agent:
             send(scene, 90, 9, max_body=2000)
             scene.row()
             check_equal([m.counts()["connections"] for m in scene.mirrors], [3, 3, 3], "connections by endpoint")
     with Lab(mirrors=3) as lab:
-        scene = Scene(lab, {"loadBalancing": "leastOutstanding"}, endpoints=True, agent_args=(*LIMIT, "--workers", 1))
+        scene = Scene(lab, {"loadBalancing": "leastOutstanding"}, endpoints=True, agent_args=LIMIT + ONE_WORKER)
         scene.v2.mode("hang")
         with scene.agent:
             send(scene, 60, 30, max_body=2000)

@@ -115,12 +115,21 @@ void Connection::connect_finished() {
     socklen_t size = sizeof error;
     ::getsockopt(socket_.native_handle(), SOL_SOCKET, SO_ERROR, &error, &size);
     if (error != 0) return owner_->on_connect_failed(connect_reason(error));
+    if (!send_preamble()) return owner_->on_connect_failed(Reason::connect_failed);
     if (!settings_.tls) return established();
     std::string name = settings_.server_name;
     if (name.empty()) name = settings_.endpoint.address.to_string();
     tls_ = std::make_unique<TlsStream>(settings_.tls, socket_.native_handle(),
                                        TlsStream::Peer{settings_.endpoint, std::move(name), settings_.alpn});
     handshake();
+}
+
+// The buffer of a new socket has room for it.
+bool Connection::send_preamble() {
+    const std::string& bytes = settings_.preamble;
+    if (bytes.empty()) return true;
+    const ssize_t count = ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    return count == static_cast<ssize_t>(bytes.size());
 }
 
 void Connection::handshake() {

@@ -42,6 +42,7 @@ public:
         std::shared_ptr<TlsContext> tls = {};  // null: plain
         std::string server_name = {};          // of tls_server_name(); empty: the endpoint's address
         Alpn alpn = Alpn::none;
+        std::string preamble = {};  // sent first of all, before TLS: the PROXY protocol's header
     };
     Connection(asio::io_context& io, ConnectionEvents& owner, const Settings& settings);
     ~Connection() { close(false); }
@@ -73,6 +74,7 @@ public:
 
 private:
     void connect_finished();
+    bool send_preamble();
     void handshake();
     void established();
     void read_soon();

@@ -1,4 +1,6 @@
 // Reading and writing through TLS keeps the contracts of a plain connection.
+#include <asio/read.hpp>
+
 #include "unit/replay/tls_client.h"
 
 namespace umbra::test {
@@ -263,6 +265,36 @@ TEST_P(TlsIo, DiscardedBytesAreCounted) {
     EXPECT_EQ(client.received, "");
     session().close_notify();
     until([&] { return client.ended == IoResult::Kind::closed; });
+}
+
+TEST_F(TlsFixture, PreambleGoesBeforeTls) {
+    std::string first(4, 0);
+    TlsServer server(io, authority.issue("DNS:v2.test"));
+    server.on_accept = [&](TlsServer::Session& session) {
+        asio::async_read(session.socket, asio::buffer(first), [&](std::error_code, std::size_t) { session.read(); });
+    };
+    auto settings = settings_for(server);
+    settings.preamble = "PRE!";
+    TlsClient client(io, settings);
+    attempt(client);
+    EXPECT_EQ(client.connected, 1) << client.error;
+    EXPECT_EQ(first, "PRE!");
+}
+
+TEST_F(TlsFixture, PreambleGoesBeforePlainBytes) {
+    std::string first(8, 0);
+    bool complete = false;
+    TlsServer server(io, authority.issue("DNS:v2.test"));
+    server.on_accept = [&](TlsServer::Session& session) {
+        asio::async_read(session.socket, asio::buffer(first), [&](std::error_code, std::size_t) { complete = true; });
+    };
+    auto settings = settings_for(server);
+    settings.tls = nullptr;
+    settings.preamble = "PRE!";
+    TlsClient client(io, settings);
+    client.send("data");
+    until([&] { return complete; });
+    EXPECT_EQ(first, "PRE!data");
 }
 
 TEST_F(TlsFixture, NewKeysAreFollowed) {

@@ -88,29 +88,30 @@ public:
 
 private:
     void accept() {
-        acceptor_.async_accept([this](std::error_code error, asio::ip::tcp::socket socket) {
-            if (error) return;
-            sessions.push_back(std::make_shared<Session>(std::move(socket)));
-            if (on_accept) on_accept(*sessions.back());
-            if (sessions.back()->socket.is_open() && !sessions.back()->paused) read(sessions.back());
-            accept();
-        });
+        acceptor_.async_accept(
+            [this, here = std::weak_ptr(here_)](std::error_code error, asio::ip::tcp::socket socket) {
+                if (error || here.expired()) return;
+                sessions.push_back(std::make_shared<Session>(std::move(socket)));
+                if (on_accept) on_accept(*sessions.back());
+                if (sessions.back()->socket.is_open() && !sessions.back()->paused) read(sessions.back());
+                accept();
+            });
     }
     void read(const std::shared_ptr<Session>& session) {
-        session->socket.async_read_some(asio::buffer(session->buffer),
-                                        [this, session](std::error_code error, std::size_t n) {
-                                            if (error == asio::error::operation_aborted) return;
-                                            if (error) {
-                                                session->finished = error == asio::error::eof;
-                                                session->was_reset = error == asio::error::connection_reset;
-                                                if (on_end) on_end(*session);
-                                                return;
-                                            }
-                                            session->received.append(session->buffer.data(), n);
-                                            split(*session);
-                                            if (on_data) on_data(*session);
-                                            if (session->socket.is_open()) read(session);
-                                        });
+        session->socket.async_read_some(asio::buffer(session->buffer), [this, session, here = std::weak_ptr(here_)](
+                                                                           std::error_code error, std::size_t n) {
+            if (error == asio::error::operation_aborted || here.expired()) return;
+            if (error) {
+                session->finished = error == asio::error::eof;
+                session->was_reset = error == asio::error::connection_reset;
+                if (on_end) on_end(*session);
+                return;
+            }
+            session->received.append(session->buffer.data(), n);
+            split(*session);
+            if (on_data) on_data(*session);
+            if (session->socket.is_open()) read(session);
+        });
     }
     void split(Session& session) {
         while (session.parsed < session.received.size() && session.socket.is_open()) {
@@ -134,6 +135,8 @@ private:
     }
 
     asio::ip::tcp::acceptor acceptor_;
+    // Gone with the server: handlers that are still queued then do nothing.
+    std::shared_ptr<bool> here_ = std::make_shared<bool>();
 };
 
 }  // namespace umbra::test

@@ -18,7 +18,9 @@ namespace umbra::edit {
 
 struct Context {
     const FlowTuple& flow;
-    std::uint64_t request = 0;  // number that makes a new request id unique within the process
+    std::uint64_t request = next_request();  // makes a new request id unique within the process
+
+    static std::uint64_t next_request();
 };
 
 // Whether heads must be edited at all. Without, the client's own bytes go to the mirror.

@@ -3,8 +3,11 @@
 #include <fmt/format.h>
 #include <openssl/rand.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
+
+#include "edit/edit.h"
 
 namespace umbra::edit {
 
@@ -39,6 +42,11 @@ std::string make_request_id(const IdPrefix& prefix, std::uint64_t request) {
 const IdPrefix& process_id_prefix() {
     static const IdPrefix prefix = draw_prefix();
     return prefix;
+}
+
+std::uint64_t Context::next_request() {
+    static std::atomic<std::uint64_t> next{0};
+    return next.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace umbra::edit

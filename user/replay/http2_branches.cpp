@@ -1,7 +1,5 @@
 #include "replay/http2_branches.h"
 
-#include <atomic>
-
 #include "replay/replay_flow.h"
 
 namespace umbra {
@@ -15,12 +13,6 @@ std::vector<HeaderField> views(const std::vector<edit::OwnedField>& fields) {
     out.reserve(fields.size());
     for (const auto& field : fields) out.push_back({field.name, field.value, field.never_index});
     return out;
-}
-
-// Its own half of the numbers: those of HTTP/1 requests count from zero.
-std::uint64_t next_request() {
-    static std::atomic<std::uint64_t> next{std::uint64_t{1} << 63};
-    return next.fetch_add(1, std::memory_order_relaxed);
 }
 
 }  // namespace
@@ -59,7 +51,7 @@ umbra_ledger_row* Http2Branches::stream_head(std::uint32_t stream, const Request
 void Http2Branches::head_of(const Branch& branch, std::uint32_t stream, std::span<const HeaderField> fields,
                             const Choice& choice) {
     if (!branch.edits) return branch.lane->http2().head(stream, fields, choice);
-    const edit::Context context{context_.flow, next_request()};
+    const edit::Context context{context_.flow};
     const auto edited = edit::edit_fields(fields, *branch.edits, context);
     branch.lane->http2().head(stream, views(edited), choice);
 }

@@ -21,6 +21,7 @@ Http2Channel::Status Http2Channel::open(Target& target, bool guard) {
     }
     opened_ = true;
     patience_ = target.timeouts.response / 2;
+    target_ = TargetRef(&target);
     endpoint_ = link_.connection().endpoint();
     heard_at_ = shared_.now;
     flush_soon();
@@ -30,7 +31,8 @@ Http2Channel::Status Http2Channel::open(Target& target, bool guard) {
 bool Http2Channel::serves(const Target& target, bool guard) const {
     if (!opened_) return true;
     if (gone() || session_.going_away()) return false;
-    return guard_ == guard && target.contains(endpoint_);
+    const bool alike = target_.get() == &target || target.connects_like(*target_);
+    return guard_ == guard && alike && target.contains(endpoint_);
 }
 
 void Http2Channel::link_readable() {

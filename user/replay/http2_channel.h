@@ -75,6 +75,7 @@ private:
     bool opened_ = false;
     bool guard_ = false;
     TimeNs patience_ = 0;  // with a silent mirror, before and after a ping
+    TargetRef target_;     // once open
     Endpoint endpoint_;
     TimeNs heard_at_ = 0;
     TimeNs pinged_at_ = 0;  // 0: no ping is out

@@ -151,8 +151,7 @@ bool Http2Relay::tick_streams(const Http2Channel& channel) {
             continue;
         }
         owes = true;
-        if (shared_.now - stream.progress_at > stream.target->timeouts.response)
-            lose(stream, Reason::response_timeout);
+        if (shared_.now - stream.progress_at > stream.target->timeouts.response) lose(stream, Reason::response_timeout);
     }
     return owes;
 }
@@ -166,8 +165,7 @@ bool Http2Relay::tick_waiting() {
     const bool owes = !ready_.empty();
     for (auto next = ready_.begin(); next != ready_.end();) {
         Http2Stream& stream = *(next++)->second;
-        if (shared_.now - stream.progress_at > stream.target->timeouts.response)
-            lose(stream, Reason::response_timeout);
+        if (shared_.now - stream.progress_at > stream.target->timeouts.response) lose(stream, Reason::response_timeout);
     }
     return owes;
 }

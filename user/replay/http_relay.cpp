@@ -1,7 +1,6 @@
 #include "replay/http_relay.h"
 
 #include <algorithm>
-#include <atomic>
 
 #include "edit/edit.h"
 
@@ -12,12 +11,6 @@ namespace {
 wire::ResponseFramer::Method method_of(const RequestHead& head) {
     if (head.method == "HEAD") return wire::ResponseFramer::Method::head;
     return head.method == "CONNECT" ? wire::ResponseFramer::Method::connect : wire::ResponseFramer::Method::other;
-}
-
-// Unique within the process, for the ids of requests that have none.
-std::uint64_t next_request_number() {
-    static std::atomic<std::uint64_t> latest{0};
-    return latest.fetch_add(1, std::memory_order_relaxed) + 1;
 }
 
 }  // namespace
@@ -59,7 +52,7 @@ void HttpRelay::edit_head(QueuedRequest& request, const RequestHead& head) {
     if (!request.target->edits_heads) return;
     request.head_left = head.size;
     edited_head_.clear();
-    edit::write_http1(head, *request.target->settings, {link_.flow(), next_request_number()}, edited_head_);
+    edit::write_http1(head, *request.target->settings, {link_.flow()}, edited_head_);
 }
 
 void HttpRelay::refuse_incoming(umbra_ledger_row& row, Reason reason) {

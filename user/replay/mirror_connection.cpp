@@ -93,9 +93,7 @@ bool MirrorConnection::fits(Target& target, bool guard) {
 
 bool MirrorConnection::move_to(Target& target) {
     const auto place = target.place_of(socket_->endpoint());
-    const rules::MirrorSettings& now = *target_->settings;
-    const rules::MirrorSettings& then = *target.settings;
-    if (!place || now.tls != then.tls || now.client_address != then.client_address || !target.make_room()) return false;
+    if (!place || !target.connects_like(*target_) || !target.make_room()) return false;
     target_->delist(*this);
     target_ = TargetRef(&target);
     place_ = *place;

@@ -18,7 +18,7 @@ namespace umbra {
 // endpoints it is dropped under `reason`.
 struct Choice {
     umbra_ledger_row* row = nullptr;
-    const rules::MirrorTarget* target = nullptr;                          // read during the call only
+    const rules::MirrorTarget* target = nullptr;                            // read during the call only
     std::shared_ptr<const rules::MirrorSettings> settings = no_settings();  // never null
     Reason reason = Reason::no_endpoint;
     bool guard = false;  // report the connection to OwnConnections

@@ -41,6 +41,13 @@ Target::Target(const std::vector<Endpoint>& at, std::shared_ptr<const rules::Mir
       bucket(settings->limits.bytes_per_second),
       pool(at.size()) {}
 
+bool Target::connects_like(const Target& other) const {
+    const auto& here = *settings;
+    const auto& there = *other.settings;
+    const bool named = !here.tls.on || !here.tls.server_name.empty() || here.host_literal == there.host_literal;
+    return here.tls == there.tls && named && here.client_address == there.client_address;
+}
+
 void Target::report_tls_failure() {
     if (!tls || tls->last_failure() == reported_failure) return;
     reported_failure = tls->last_failure();

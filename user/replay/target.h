@@ -31,7 +31,7 @@ struct Target {
     std::shared_ptr<const rules::MirrorSettings> settings;  // may be replaced by equal ones
     const rules::MirrorTimeouts timeouts;                   // the settings', or the worker's
     const bool edits_heads;
-    const bool pooled;  // shares_connections()
+    const bool pooled;                      // shares_connections()
     const std::shared_ptr<TlsContext> tls;  // null without TLS, and where its settings are of no use
 
     std::vector<std::uint32_t> load;             // by endpoint: requests outstanding, raw flows, attempts to connect
@@ -49,6 +49,8 @@ struct Target {
     // Logs the latest TLS failure, once until there is another one.
     void report_tls_failure();
 
+    // A connection made for the other one would do for this one.
+    bool connects_like(const Target& other) const;
     bool contains(const Endpoint& endpoint) const { return place_of(endpoint).has_value(); }
     std::optional<std::size_t> place_of(const Endpoint& endpoint) const;
 

@@ -195,7 +195,8 @@ def goaway():
             row = stage.agent.rule(stage.agent.settled_ledger(timeout=30))
             at_v2, lost = stage.v2.requests(), dropped_requests(row)
             check_equal(multiset(at_v2) - multiset(stage.v1.requests()), collections.Counter(), "requests only at v2")
-            check(set(lost) <= TROUBLE, f"dropped by {lost}")
+            # The server's library says GOAWAY once more with a higher stream, which is an error of the protocol.
+            check(set(lost) <= TROUBLE | {"response_invalid"}, f"dropped by {lost}")
             check_equal(row["mirrored"]["requests"] + sum(lost.values()), 300, "mirrored and dropped requests")
             check(row["mirrored"]["requests"] >= 25, f"only {row['mirrored']} mirrored over {stage.v2.counts()}")
             note(f"{row['mirrored']['requests']} mirrored by {stage.v2.counts()['connections']} connections, {lost}")
@@ -216,7 +217,8 @@ def http1_only():
             lost = dropped_requests(row)
             check_equal((len(stage.v1.requests()), row["mirrored"]["requests"]), (100, 0), "requests at v1, mirrored")
             check_equal(sum(lost.values()), 100, f"dropped requests: {lost}")
-            heads = [e[1] for e in stage.v2.requests() if not e[1].startswith("PRI *")]
+            # The preface "PRI * HTTP/2.0 … SM" is made to be refused by such servers; this one records it as two.
+            heads = [e[1] for e in stage.v2.requests() if not e[1].startswith("PRI *") and e[1] != "SM"]
             check_equal(heads, [], "requests that v2 made of HTTP/2 frames")
             note(f"dropped: {lost}")
             stage.v1.kill()
@@ -238,7 +240,10 @@ def upgrades():
             check_equal(stage.nghttp("-u", "-m", 5), 5, "nghttp's answers")
             row = stage.agent.rule(stage.agent.settled_ledger())
         check_equal(len(stage.v1.requests()), 6, "requests at v1")
-        check(any(row["dropped"].get("h2_upgrade", {}).values()), f"counted as {row['dropped']}")
+        # What was read before the kernel stopped cloning is the terminator's, the rest the kernel's to count.
+        counted = sum(row["dropped"].get("h2_upgrade", {}).values()) + \
+            row["kernel"]["dropped"].get("muted", {}).get("packets", 0)
+        check(counted > 0, f"counted as {row['dropped']}, by the kernel as {row['kernel']['dropped']}")
         check(len(stage.v2.requests()) <= 2, f"v2 saw streams behind the upgrade: {stage.v2.requests()}")
         note(f"mirrored {row['mirrored']}, dropped {row['dropped']}")
 

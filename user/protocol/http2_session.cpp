@@ -5,6 +5,8 @@
 #include <iterator>
 #include <limits>
 
+#include "protocol/grpc_metadata.h"
+
 namespace umbra {
 
 namespace {
@@ -56,9 +58,13 @@ struct Http2Session::Callbacks {
         return stored ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     // nghttp2 would leave the field out; a request without it is another request.
-    static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t*, std::size_t,
-                                 const std::uint8_t*, std::size_t, std::uint8_t, void*) {
-        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
+                                 std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
+                                 std::uint8_t flags, void* user) {
+        const bool never_index = (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;
+        const auto portable = portable_metadata(text(name, name_size), text(value, value_size));
+        const bool stored = portable && self(user).store(text(name, name_size), *portable, never_index);
+        return stored ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
         if (frame->hd.type == NGHTTP2_HEADERS) self(user).block_ = Block::good;

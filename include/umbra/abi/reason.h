@@ -53,7 +53,7 @@
 	X(mirror_closed, "the mirror closed the connection before its response was complete") \
 	X(mirror_reset, "the mirror reset the connection before its response was complete") \
 	X(response_timeout, "the mirror did not complete its response in time")        \
-	X(response_invalid, "the mirror's response is not HTTP/1")                     \
+	X(response_invalid, "the mirror's response is not valid HTTP")                     \
 	X(rule_removed, "the rule was removed")                                        \
 	X(shutdown, "the agent stopped")                                               \
 	X(upgrade_refused, "the mirror did not switch protocols as the primary did")   \

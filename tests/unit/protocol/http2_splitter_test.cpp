@@ -54,6 +54,19 @@ TEST(Http2Splitter, TrailersOfNghttp2) {
         (Log{head("1", "POST", "/p", "te=trailers;"), "1 data streamed", "1 trailers grpc-status=0;b=c;", "1 end"}));
 }
 
+// A gRPC client whose server takes raw binary metadata: base64 says the same to any server.
+TEST(Http2Splitter, RawBinaryMetadataBecomeBase64) {
+    Http2Client client;
+    const std::string raw("\0\xff\0\x10\n", 5);
+    client.headers(1, request_fields("POST", "/p", {{"trace-bin", raw}, {"b-bin", "AQI"}, {"e-bin", {"\0", 1}}}),
+                   kEndStream);
+    client.headers(3, request_fields("POST", "/q", {{"trace", raw}}), kEndStream);
+    const auto outcome = in_any_pieces(client.bytes);
+    EXPECT_EQ(without_sizes(outcome.log),
+              (Log{head("1", "POST", "/p", "trace-bin=/wAQCg;b-bin=AQI;e-bin=;"), "1 end"}));
+    EXPECT_GT(outcome.dropped(Reason::http_invalid), 0u) << "elsewhere a NUL is no field value";
+}
+
 TEST(Http2Splitter, WindowsAndFramesBeyondTheDefaults) {
     NgClient client;
     const std::string big(300'000, 'x');

@@ -15,12 +15,13 @@ PORT = 8080
 
 
 class Server:
-    def __init__(self, lab, role):
+    def __init__(self, lab, role, name=None):
         need_module("grpc")
-        self.lab, self.path = lab, lab.dir / f"calls-{role}"
+        name = name or role
+        self.lab, self.path = lab, lab.dir / f"calls-{name}"
         argv = [PYTHON, HERE / "grpc_peer.py", "serve", role, lab.addr(role), PORT, self.path]
-        self.child = lab.spawn(role, argv, role)
-        wait_for(lambda: "serving" in lab.log(role), 15, f"the gRPC server of {role}")
+        self.child = lab.spawn(role, argv, name)
+        wait_for(lambda: "serving" in lab.log(name), 15, f"the gRPC server of {role}")
 
     def lines(self):
         return [json.loads(line) for line in self.path.read_text().splitlines()]
@@ -159,13 +160,13 @@ def outage():
             row = agent.rule(agent.settled_ledger(timeout=30))
             lost = sum(dropped_requests(row).values())
             check(lost >= told["calls"] - told["cancelled"], f"dropped: {row['dropped']}")
-            v2 = Server(lab, "v2")
+            v2 = Server(lab, "v2", name="v2-again")
             deadline = time.monotonic() + 10
             while not v2.calls() and time.monotonic() < deadline:
                 told = call(lab)
                 v2.wait(told["calls"], 1)
             agent.settled_ledger(timeout=30)
-        check(before and v2.calls(), "mirroring did not go on")
+        check(before and v2.calls(), f"mirroring did not go on: {before} calls at v2 before the outage, {len(v2.calls())} after it")
         check(all(c["end"] == "ok" or c["method"].endswith("Slow") for c in v1.calls()), "v1 saw a call fail")
 
 

@@ -56,14 +56,14 @@ std::string encode(std::string_view text) {
 }
 
 const RedactedItem* find_parameter(const std::vector<RedactedItem>& items, std::string_view name) {
-    if (name.find_first_of("%+") == name.npos) {
-        const auto found =
-            std::find_if(items.begin(), items.end(), [&](const RedactedItem& item) { return item.name == name; });
-        return found == items.end() ? nullptr : &*found;
-    }
+    // A name may be written percent-encoded on both sides.
     const std::string plain = decode(name, false), form = decode(name, true);
-    const auto found = std::find_if(items.begin(), items.end(),
-                                    [&](const RedactedItem& item) { return item.name == plain || item.name == form; });
+    const auto is_meant = [&](const RedactedItem& item) {
+        if (item.name == plain || item.name == form) return true;
+        const std::string meant = decode(item.name, false);
+        return meant == plain || meant == form;
+    };
+    const auto found = std::find_if(items.begin(), items.end(), is_meant);
     return found == items.end() ? nullptr : &*found;
 }
 
@@ -78,7 +78,7 @@ void redact_parameter(std::string_view parameter, const RedactedItem& item, std:
     }
     out += parameter.substr(0, equals + 1);
     const bool hash = item.action == RedactedItem::Action::hash;
-    out += hash ? secret_digest(decode(parameter.substr(equals + 1), false)) : encode(item.replacement);
+    out += hash ? secret_digest(decode(parameter.substr(equals + 1), false)) : encode(decode(item.replacement, false));
 }
 
 }  // namespace

@@ -33,7 +33,25 @@ FlowProtocol::FlowProtocol(ProtocolContext& context, const Flow& flow, MessageSi
     ledger_seen(row_, &umbra_units::flows);
 }
 
+FlowProtocol::~FlowProtocol() { context_.held -= held_; }
+
 void FlowProtocol::data(Bytes bytes, TimeNs now) {
+    take(bytes, now);
+    account(now);
+}
+
+// What the flow holds counts for its worker; what does not fit is given up.
+void FlowProtocol::account(TimeNs now) {
+    const std::size_t decoder = http2_ ? context_.limits.http2_bytes : 0;
+    const std::size_t holds = pending_.size() + splitter_.held_bytes() + decoder;
+    context_.held += holds - held_;
+    held_ = holds;
+    if (holds == 0 || context_.held <= context_.limits.held_bytes) return;
+    abandon(Reason::memory, now);
+    context_.held -= std::exchange(held_, 0);
+}
+
+void FlowProtocol::take(Bytes bytes, TimeNs now) {
     if (mode_ == Mode::skipping && never_joins()) abandon(skip_reason_, now);
     if (mode_ == Mode::skipping && proof_.proven()) {
         mode_ = Mode::joining;
@@ -127,6 +145,11 @@ void FlowProtocol::http_data(Bytes bytes, TimeNs now) {
         case Http1Splitter::State::running:
             return;
         case Http1Splitter::State::switching:
+            // The next answer may be to an earlier request.
+            if (splitter_.heads() > answered_heads_ + 1) {
+                abandon(Reason::http_ambiguous, now);
+                break;
+            }
             mode_ = Mode::switching;
             if (!rest.empty()) switch_data(rest, now);
             return;
@@ -183,11 +206,13 @@ void FlowProtocol::switch_data(Bytes bytes, TimeNs now) {
 void FlowProtocol::answer_switch(std::string_view answer, TimeNs now) {
     const bool connected = splitter_.request_was_connect() && begins_success(answer);
     const std::string first = std::exchange(pending_, {});
-    splitter_.restart();
+    answered_heads_ = 0;
     if (!begins_switch(answer) && !connected) {
+        splitter_.resume();
         mode_ = Mode::http;
         return http_data(as_bytes(first), now);
     }
+    splitter_.restart();
     // The first stream of that HTTP/2 is the request itself: what follows cannot be told without it.
     const bool to_http2 = !connected && splitter_.request_offered_h2c();
     if (splitter_.request_row() && !to_http2) return begin_raw(as_bytes(first), now);
@@ -222,6 +247,7 @@ void FlowProtocol::gap(std::uint32_t length, TimeNs now) {
 
 void FlowProtocol::server_payload(Bytes prefix, TimeNs now) {
     const std::string_view text = as_text(prefix);
+    if (mode_ == Mode::http && begins_final_response(text)) answered_heads_ = splitter_.heads();
     if (mode_ == Mode::joining && splitter_.holds_bytes() && begins_final_response(text)) skip(skip_reason_, now);
     if (mode_ == Mode::skipping) {
         if (body_left_) return;
@@ -254,12 +280,15 @@ void FlowProtocol::close(CloseKind kind, Reason reason, TimeNs now) {
     sink_closed_ = true;
     mode_ = Mode::abandoned;
     skip_reason_ = why;
+    http2_.reset();
+    account(now);
 }
 
 // Drops the request in progress and what is held of the next, then looks for a boundary.
 void FlowProtocol::skip(Reason reason, TimeNs now) {
     splitter_.abandon(reason, now);
     splitter_.restart();
+    answered_heads_ = 0;
     drop_pending(reason);
     proof_.reset();
     body_left_.reset();

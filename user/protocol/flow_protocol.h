@@ -26,6 +26,7 @@ struct ProtocolContext {
     StreamObserver& observer;
     umbra_worker_row& worker;
     ProtocolLimits limits = {};
+    std::size_t held = 0;  // by all of them
 };
 
 class FlowProtocol : public StreamSink {
@@ -38,6 +39,9 @@ public:
         std::optional<Detection> fixed = std::nullopt;
     };
     FlowProtocol(ProtocolContext& context, const Flow& flow, MessageSink& sink);
+    ~FlowProtocol() override;
+    FlowProtocol(const FlowProtocol&) = delete;
+    FlowProtocol& operator=(const FlowProtocol&) = delete;
 
     void data(Bytes bytes, TimeNs now) override;
     void gap(std::uint32_t length, TimeNs now) override;
@@ -57,6 +61,8 @@ private:
         raw,
         abandoned,  // dropping under skip_reason_
     };
+    void take(Bytes bytes, TimeNs now);
+    void account(TimeNs now);
     void detect_data(Bytes bytes, TimeNs now);
     Detection judge(std::string_view first) const;
     void begin(Detection protocol, Bytes first, TimeNs now);
@@ -88,6 +94,8 @@ private:
     BoundaryProof proof_;
     std::optional<std::uint64_t> body_left_;  // skipping: a boundary is this many bytes on, whatever the server says
     std::string pending_;
+    std::size_t held_ = 0;              // of the context's account
+    std::uint64_t answered_heads_ = 0;  // of the splitter's, when the server last began a final answer
     Mode mode_ = Mode::detecting;
     Reason skip_reason_ = Reason::midstream;
     bool seen_http_ = false;

@@ -181,6 +181,12 @@ std::optional<std::uint64_t> Http1Splitter::next_request_in() const {
     return parser_.body_left();
 }
 
+void Http1Splitter::resume() {
+    const bool ended = close_after_;
+    restart();
+    if (ended) state_ = State::closed;
+}
+
 void Http1Splitter::restart() {
     state_ = State::running;
     in_body_ = false;

@@ -31,7 +31,9 @@ public:
     // Aborts the open request and drops the held part of a head.
     void abandon(Reason reason, TimeNs now);
     void drop_held(Reason reason);
-    // The server kept HTTP after a request to switch, or the caller joins at a new boundary.
+    // The server kept HTTP after a request to switch.
+    void resume();
+    // The caller joins at a new boundary, or leaves HTTP.
     void restart();
     // The next head is a guess: it must begin with a registered method, so that "OST" is not taken for one.
     void distrust_next_head() { distrusted_ = true; }
@@ -41,6 +43,7 @@ public:
     std::uint64_t heads() const { return heads_; }        // judged good since restart()
     std::uint64_t accepted() const { return accepted_; }  // that the sink took, in all
     bool holds_bytes() const { return !held_.empty(); }
+    std::size_t held_bytes() const { return held_.size(); }
     // How many bytes on the next request begins, if the body at hand says it and nothing but a request may follow.
     std::optional<std::uint64_t> next_request_in() const;
     bool request_was_connect() const { return connect_; }

@@ -63,7 +63,8 @@ struct Http2Session::Callbacks {
                                  std::uint8_t flags, void* user) {
         const bool never_index = (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;
         const auto portable = portable_metadata(text(name, name_size), text(value, value_size));
-        const bool stored = portable && self(user).store(text(name, name_size), *portable, never_index);
+        const bool named = nghttp2_check_header_name(name, name_size) != 0;
+        const bool stored = named && portable && self(user).store(text(name, name_size), *portable, never_index);
         return stored ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {

@@ -11,7 +11,6 @@ Http2Channel::Status Http2Channel::open(Target& target, bool guard) {
     if (!link_.connected()) {
         switch (link_.acquire(target, guard)) {
             case MirrorLink::Status::connecting:
-                guard_ = guard;
                 return Status::connecting;
             case MirrorLink::Status::failed:
                 return Status::failed;
@@ -21,18 +20,16 @@ Http2Channel::Status Http2Channel::open(Target& target, bool guard) {
     }
     opened_ = true;
     patience_ = target.timeouts.response / 2;
-    target_ = TargetRef(&target);
-    endpoint_ = link_.connection().endpoint();
     heard_at_ = shared_.now;
     flush_soon();
     return Status::open;
 }
 
-bool Http2Channel::serves(const Target& target, bool guard) const {
-    if (!opened_) return true;
-    if (gone() || session_.going_away()) return false;
-    const bool alike = target_.get() == &target || target.connects_like(*target_);
-    return guard_ == guard && alike && target.contains(endpoint_);
+bool Http2Channel::serves(Target& target, bool guard) {
+    if (!link_.connected()) return !opened_ && !ended_;  // open() makes it, or waits for it
+    if (gone() || session_.going_away() || !link_.belongs_to(target, guard)) return false;
+    patience_ = target.timeouts.response / 2;
+    return true;
 }
 
 void Http2Channel::link_readable() {

@@ -32,8 +32,10 @@ public:
     // Makes the connection; once open it stays with its endpoint until it ends.
     Status open(Target& target, bool guard);
     Reason failure() const { return link_.failure(); }
-    // The connection leads to one of the target's endpoints, and new streams may begin on it.
-    bool serves(const Target& target, bool guard) const;
+    // The connection leads to one of the target's endpoints, and new streams may begin on it; it is then the target's.
+    bool serves(Target& target, bool guard);
+    // The socket takes no more bytes for now.
+    bool blocked() { return link_.connected() && link_.connection().write_blocked(); }
 
     Http2MirrorSession& session() { return session_; }
     const Http2MirrorSession& session() const { return session_; }
@@ -73,10 +75,7 @@ private:
     Http2MirrorSession session_;
     std::optional<Reason> ended_;
     bool opened_ = false;
-    bool guard_ = false;
     TimeNs patience_ = 0;  // with a silent mirror, before and after a ping
-    TargetRef target_;     // once open
-    Endpoint endpoint_;
     TimeNs heard_at_ = 0;
     TimeNs pinged_at_ = 0;  // 0: no ping is out
 };

@@ -30,7 +30,7 @@ void Http2Relay::pump() {
         // What an idle connection has to say comes first: it may be its end.
         Http2MirrorSession& session = current_->session();
         if (session.open() == 0 && !current_->read()) return;
-        if (!session.takes_streams()) return;
+        if (!session.takes_streams() || current_->blocked()) return;
         if (const auto limit = next.target->refuses(next.announced, shared_.now)) {
             lose(next, *limit);
             continue;
@@ -101,6 +101,7 @@ bool Http2Relay::judge(Http2Channel& channel, Http2Stream& stream) {
     } else if (stream.waived) {
         stream.clear();
         stream.channel = nullptr;
+        stream.outstanding = {};
         if (stream.complete) settle(stream, NGHTTP2_NO_ERROR);
     } else if (stream.answered && stream.sent) {
         if (!channel.flushed(stream.sent_mark)) return false;

@@ -1,5 +1,7 @@
 #include "replay/mirror_connection.h"
 
+#include <utility>
+
 #include "edit/edit.h"
 #include "replay/replay_shared.h"
 
@@ -57,6 +59,7 @@ void MirrorConnection::on_connected() {
     attempt_ = {};
     breaker().succeeded();
     ++shared_.answers.connections_made;
+    fresh_ = true;
     user_->on_connected();
 }
 
@@ -79,6 +82,7 @@ void MirrorConnection::on_tick() {
 void MirrorConnection::use(ConnectionEvents* user) {
     user_ = user;
     started_at_ = shared_.now;
+    fresh_ = false;
     socket_->wait_readable();
 }
 
@@ -86,9 +90,14 @@ void MirrorConnection::use(ConnectionEvents* user) {
 // to say to each other does not count.
 void MirrorConnection::heard_while_idle() { socket_->quiet() ? socket_->wait_readable() : target_->pool.close(*this); }
 
+// A mirror that speaks or ends before it was spoken to is no reason to connect to it again.
 bool MirrorConnection::fits(Target& target, bool guard) {
-    if (guard_ != guard || !socket_->quiet()) return false;
-    return &target == target_.get() || move_to(target);
+    const bool fresh = std::exchange(fresh_, false);
+    return (fresh || socket_->quiet()) && belongs_to(target, guard);
+}
+
+bool MirrorConnection::belongs_to(Target& target, bool guard) {
+    return guard_ == guard && (&target == target_.get() || move_to(target));
 }
 
 bool MirrorConnection::move_to(Target& target) {

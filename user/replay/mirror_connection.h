@@ -37,8 +37,10 @@ public:
     bool connected() const { return socket_ && socket_->connected(); }
     Target& target() const { return *target_; }
     std::size_t place() const { return place_; }
-    // Nothing waits to be read on it and it may carry requests for the target, which it then belongs to.
+    // Nothing waits to be read on it, unless it was made just now, and it belongs to the target.
     bool fits(Target& target, bool guard);
+    // It may carry requests for the target, and is in its accounts from now on.
+    bool belongs_to(Target& target, bool guard);
     // True: closed.
     bool evict_if_idle();
 
@@ -71,6 +73,7 @@ private:
     std::shared_ptr<Connection> socket_;
     ConnectionEvents* user_ = nullptr;
     TimeNs started_at_ = 0;  // the attempt, or the time in the pool
+    bool fresh_ = false;     // connected, and not used yet
     bool reset_ = false;
 };
 

@@ -64,7 +64,7 @@ MirrorLink::Status MirrorLink::acquire(Target& target, bool guard) {
 }
 
 void MirrorLink::begin_round(Target& target) {
-    if (round_target_.get() == &target) return;
+    if (round_target_.get() == &target && failed_at_ == shared_.now) return;
     round_target_ = TargetRef(&target);
     endpoint_order(target, flow_.client.address, order_);
     attempts_ = 0;
@@ -177,6 +177,7 @@ void MirrorLink::on_connected() {
 void MirrorLink::on_connect_failed(Reason reason) {
     drop(false);
     failure_ = reason;
+    failed_at_ = shared_.now;
     events_.link_changed();
 }
 

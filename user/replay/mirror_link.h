@@ -55,6 +55,8 @@ public:
     // To the target's pool, if the link shares its connections; nothing is outstanding on it.
     void give_back();
     void drop(bool reset);
+    // The connection may carry requests for the target, and is in its accounts from now on.
+    bool belongs_to(Target& target, bool guard) { return connection_->belongs_to(target, guard); }
     bool connected() const { return connection_ && connection_->connected(); }
     Connection& connection() { return connection_->socket(); }
     // Something is outstanding on the connection as long as the result lives.
@@ -105,6 +107,7 @@ private:
     TargetRef round_target_;            // whose endpoints are being tried
     std::vector<std::uint32_t> order_;  // of them in this round
     std::size_t attempts_ = 0;          // of this round
+    TimeNs failed_at_ = 0;              // the latest attempt: a round goes on at once or not at all
     Reason failure_ = Reason::connect_failed;
     TargetRef waiting_on_;  // whose pool
     ConnectionPool::Waiting::iterator waiting_at_;

@@ -32,7 +32,10 @@ const char* fixed_because(std::string_view name) {
     if (name == "host") return "it says which server is meant; use host: {policy: …}";
     if (name == "content-length" || name == "transfer-encoding")
         return "it says where the body ends, which an edit must not change";
-    if (name == "connection" || name == "upgrade") return "it belongs to the connection, and the mirror's is another";
+    constexpr std::string_view kOfTheConnection[] = {"connection", "upgrade", "keep-alive", "proxy-connection",
+                                                     "te",         "trailer", "expect",     "http2-settings"};
+    if (std::find(std::begin(kOfTheConnection), std::end(kOfTheConnection), name) != std::end(kOfTheConnection))
+        return "it belongs to the connection, and the mirror's is another";
     return nullptr;
 }
 
@@ -53,14 +56,15 @@ std::optional<std::string> editable_field(const FieldReader& fields, std::string
 }
 
 bool is_header_value(std::string_view value) {
-    return value.find_first_of(std::string_view("\r\n\0", 3)) == std::string_view::npos;
+    return std::none_of(value.begin(), value.end(),
+                        [](unsigned char c) { return (c < 0x20 && c != '\t') || c == 0x7f; });
 }
 
 // A value on its way into a header; an empty one for what is wrong, which is reported.
 std::string header_value(const FieldReader& fields, std::string_view field) {
     auto value = fields.text(field).value_or("");
     if (is_header_value(value)) return value;
-    fields.error(field, "a header's value cannot hold CR, LF or NUL", "it would end the header");
+    fields.error(field, "a header's value cannot hold control characters", "CR, LF and NUL would end the header");
     return "";
 }
 

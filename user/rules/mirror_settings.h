@@ -45,6 +45,7 @@ struct RedactedItem {
 struct Redaction {
     std::vector<RedactedItem> headers;
     std::vector<RedactedItem> query;  // parameters of the target's query
+    bool empty() const { return headers.empty() && query.empty(); }
     bool operator==(const Redaction&) const = default;
 };
 

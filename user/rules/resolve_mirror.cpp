@@ -87,10 +87,8 @@ private:
     // Whom to expect if the policy does not say: whoever the copies are addressed to.
     void name_tls_peer() {
         auto& settings = mirror_.settings;
-        if (!settings.tls.on || !settings.tls.server_name.empty()) return;
-        const bool literal = settings.host == HostPolicy::literal;
-        const std::string_view host = literal ? std::string_view(settings.host_literal) : mirror_.host;
-        settings.tls.server_name = host.substr(0, host.find(':'));
+        if (!settings.tls.on || settings.host == HostPolicy::literal) return;  // the literal names it
+        if (settings.tls.server_name.empty()) settings.tls.server_name = mirror_.host;
     }
 
     void resolve_targets(const HostEntry& host, const std::vector<const Instance*>& instances,

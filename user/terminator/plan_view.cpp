@@ -98,10 +98,10 @@ umbra_ledger_row* PlanView::flow_row(const FlowTuple& flow) const {
     return rule ? state_->rules[*rule].row : nullptr;
 }
 
-std::optional<Detection> PlanView::fixed_protocol(const FlowTuple& flow) const {
-    const auto rule = flow_rule(flow);
-    if (!rule) return std::nullopt;
-    switch (state_->plan.rules[*rule].protocol) {
+namespace {
+
+std::optional<Detection> to_detection(rules::Protocol protocol) {
+    switch (protocol) {
         case rules::Protocol::http1:
             return Detection::http1;
         case rules::Protocol::http2:
@@ -112,6 +112,25 @@ std::optional<Detection> PlanView::fixed_protocol(const FlowTuple& flow) const {
             break;
     }
     return std::nullopt;
+}
+
+}  // namespace
+
+// A protocol holds for a flow if all rules say so that its requests may belong to.
+std::optional<Detection> PlanView::fixed_protocol(const FlowTuple& flow) const {
+    const auto* origin = state_ ? state_->plan.find_origin(flow.server) : nullptr;
+    if (origin == nullptr) return std::nullopt;
+    std::optional<rules::Protocol> agreed;
+    for (const auto index : origin->candidates) {
+        const auto& planned = state_->plan.rules[index];
+        if (!rules::source_matches(planned, flow.client.address)) continue;
+        if (!planned.mirrors.empty()) {
+            if (agreed && *agreed != planned.protocol) return std::nullopt;
+            agreed = planned.protocol;
+        }
+        if (planned.request.empty()) break;
+    }
+    return agreed ? to_detection(*agreed) : std::nullopt;
 }
 
 const rules::RequestView* PlanView::view_of(const RequestHead& head) {
@@ -148,6 +167,8 @@ Choice PlanView::judge(const Rule& rule, const Mirror& mirror, const FlowTuple& 
         choice.reason = Reason::unsampled;
     else if (mirror.settings->safe_methods_only && !is_safe(head))
         choice.reason = Reason::unsafe_method;
+    else if (head == nullptr && !mirror.settings->redaction.empty())
+        choice.reason = Reason::unsupported_protocol;  // secrets cannot be told from the rest
     return choice;
 }
 

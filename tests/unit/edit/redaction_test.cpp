@@ -125,6 +125,13 @@ TEST(Redaction, ParametersOfTheQuery) {
     EXPECT_EQ(edit::redact_query("/?key&pin&a=%", items), "/?key&pin&a=%") << "nothing to hide without a value";
 }
 
+TEST(Redaction, NamesAndReplacementsMayBeWrittenEncoded) {
+    const std::vector<rules::RedactedItem> items{item("api%20key", Action::drop), item("pin", Action::replace, "%2A")};
+    EXPECT_EQ(edit::redact_query("/?api%20key=1&x", items), "/?x");
+    EXPECT_EQ(edit::redact_query("/?api+key=1&x", items), "/?x");
+    EXPECT_EQ(edit::redact_query("/?pin=1", items), "/?pin=%2a");
+}
+
 TEST(Redaction, RandomQueriesKeepEveryOtherByte) {
     const std::vector<rules::RedactedItem> items{item("secret", Action::drop)};
     std::uint32_t state = 1;

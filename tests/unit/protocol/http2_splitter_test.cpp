@@ -61,6 +61,7 @@ TEST(Http2Splitter, RawBinaryMetadataBecomeBase64) {
     client.headers(1, request_fields("POST", "/p", {{"trace-bin", raw}, {"b-bin", "AQI"}, {"e-bin", {"\0", 1}}}),
                    kEndStream);
     client.headers(3, request_fields("POST", "/q", {{"trace", raw}}), kEndStream);
+    client.headers(5, request_fields("POST", "/r", {{"x\r\ny: a-bin", raw}}), kEndStream);
     const auto outcome = in_any_pieces(client.bytes);
     EXPECT_EQ(without_sizes(outcome.log),
               (Log{head("1", "POST", "/p", "trace-bin=/wAQCg;b-bin=AQI;e-bin=;"), "1 end"}));

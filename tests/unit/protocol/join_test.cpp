@@ -260,7 +260,9 @@ const std::string kUpgrade = "GET /ws HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade
 
 TEST(Upgrade, RawFollowsWhenTheServerSwitches) {
     FlowHarness harness;
-    harness.data(get("/a") + kUpgrade);
+    harness.data(get("/a"));
+    harness.server(kOk);
+    harness.data(kUpgrade);
     harness.data("\x81\x01");
     EXPECT_FALSE(harness.sink.is_raw);
     harness.server(kContinue);
@@ -272,6 +274,46 @@ TEST(Upgrade, RawFollowsWhenTheServerSwitches) {
               "frame");
     harness.close();
     EXPECT_EQ(harness.sink.half_closes, 1);
+}
+
+// The answer to /a would be taken for the one to /ws.
+TEST(Upgrade, ARequestToSwitchBehindAnUnansweredOneEndsTheFlow) {
+    FlowHarness harness;
+    harness.data(get("/a") + kUpgrade);
+    harness.server(kOk);
+    harness.data(get("/inside"));
+    EXPECT_EQ(states(harness), (States{"/a ended", "/ws ended"}));
+    EXPECT_FALSE(harness.sink.is_raw);
+    EXPECT_EQ(harness.dropped(Reason::http_ambiguous), get("/inside").size());
+}
+
+TEST(Upgrade, ARefusalKeepsTheEndOfTheConnection) {
+    FlowHarness harness;
+    harness.data("GET /a HTTP/1.1\r\nHost: a\r\nConnection: upgrade, close\r\nUpgrade: x\r\n\r\n" + get("/pay"));
+    harness.server(kOk);
+    EXPECT_EQ(states(harness), (States{"/a ended"}));
+    EXPECT_EQ(harness.dropped(Reason::http_ambiguous), get("/pay").size());
+}
+
+TEST(HeldBytes, WhatAllFlowsHoldIsBounded) {
+    FlowHarness harness;
+    harness.context.limits.held_bytes = 100;
+    harness.data("GET /" + std::string(95, 'a'));
+    EXPECT_EQ(harness.context.held, 100u);
+    EXPECT_EQ(harness.muted(), 0);
+    harness.data("b");
+    EXPECT_EQ(harness.context.held, 0u);
+    EXPECT_EQ(harness.muted(), 1);
+    EXPECT_EQ(harness.dropped(Reason::memory), 101u);
+}
+
+TEST(HeldBytes, AConnectionOfHttp2CountsItsDecoder) {
+    FlowHarness harness;
+    harness.sink.take_http2();
+    harness.context.limits.held_bytes = harness.context.limits.http2_bytes;
+    harness.data("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    EXPECT_EQ(harness.context.held, harness.context.limits.http2_bytes);
+    harness.close();
 }
 
 TEST(Upgrade, HttpGoesOnWhenTheServerRefuses) {

@@ -136,6 +136,7 @@ public:
         flow->close(kind, reason, 1);
         flow.reset();
         EXPECT_EQ(sink.closes, 1);
+        EXPECT_EQ(context.held, 0u);
         expect_closed(row);
     }
     std::uint64_t dropped(Reason reason) const { return dropped_units(row, reason).bytes; }

@@ -215,6 +215,7 @@ TEST_F(Pool, UpgradesAndRawFlowsHaveConnectionsOfTheirOwn) {
         session.send(request == upgrade ? "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n" : kOk);
     };
     harness.data(get("/1"));
+    harness.server_says("HTTP/1.1 200 OK\r");
     harness.settle();
     harness.data(upgrade);
     harness.server_says("HTTP/1.1 101 Swi");

@@ -308,6 +308,31 @@ TEST_F(PlanViewTest, TheProtocolIsThatOfTheFlowsRule) {
     }
 }
 
+TEST_F(PlanViewTest, AProtocolHoldsIfAllRulesOfTheFlowAgree) {
+    auto conditional = mirror_rule("default/a");
+    conditional.request = {{"uri", rules::HeaderCondition::Kind::exact, "/x"}};
+    conditional.protocol = rules::Protocol::raw;
+    ASSERT_TRUE(view_.replace(message({conditional, mirror_rule("default/b")})));
+    EXPECT_EQ(view_.fixed_protocol(kFlow), std::nullopt);
+    auto other = mirror_rule("default/b");
+    other.protocol = rules::Protocol::raw;
+    ASSERT_TRUE(view_.replace(message({conditional, other})));
+    EXPECT_EQ(view_.fixed_protocol(kFlow), Detection::raw);
+}
+
+TEST_F(PlanViewTest, AMirrorThatMustNotSeeSecretsGetsNoRawBytes) {
+    auto rule = mirror_rule("default/a");
+    rules::RedactedItem secret;
+    secret.name = "authorization";
+    rule.mirrors[0].settings.redaction.headers = {secret};
+    ASSERT_TRUE(view_.replace(message({rule})));
+    const RequestHead get{.method = "GET", .target = "/"};
+    EXPECT_NE(first(view_.choose(kFlow, &get, 0)).target, nullptr);
+    const Choice raw = first(view_.choose(kFlow, nullptr, 0));
+    EXPECT_EQ(raw.target, nullptr);
+    EXPECT_EQ(raw.reason, Reason::unsupported_protocol);
+}
+
 TEST_F(PlanViewTest, ConditionsSeeTheAuthorityAndSchemeOfHttp2) {
     auto conditional = mirror_rule("default/a");
     conditional.request = {{"authority", rules::HeaderCondition::Kind::exact, "shop"},

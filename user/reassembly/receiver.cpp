@@ -53,8 +53,10 @@ Judgement judge_old_timestamp(const Flow& flow, const Segment& segment) {
 // such data on its fast path and refuses it elsewhere. Malformed options: kernels with MD5 or AO signatures refuse
 // them.
 Judgement judge_doubtful(const Flow& flow, const Segment& segment, const ReassemblyLimits& limits) {
-    if (end_of(flow, segment) <= flow.next) return {Judgement::drop, Reason::out_of_window};
-    return {limits.on_conflict == ConflictPolicy::drop ? Judgement::give_up : Judgement::park, Reason::out_of_window};
+    const bool strict = limits.on_conflict == ConflictPolicy::drop;
+    const bool points = strict && (segment.flags & kUrg) != 0;  // an urgent pointer takes a byte that is still to come
+    if (end_of(flow, segment) <= flow.next && !points) return {Judgement::drop, Reason::out_of_window};
+    return {strict ? Judgement::give_up : Judgement::park, Reason::out_of_window};
 }
 
 }  // namespace

@@ -162,6 +162,17 @@ TEST_F(KernelFinding, DataWithMalformedOptionsEndTheFlow) {
     EXPECT_EQ(wire.record()->close_reason, Reason::out_of_window);
 }
 
+TEST_F(KernelFinding, AnUrgentPointerWithMalformedOptionsEndsTheFlow) {
+    wire.handshake();
+    Segment doubtful = wire.segment(0, {}, kAck | kUrg);
+    doubtful.options.malformed = true;
+    wire.reassembler.on_segment(doubtful);
+    wire.client(0, "a");
+    wire.server(1);
+    EXPECT_EQ(wire.bytes(), "");
+    EXPECT_TRUE(wire.observer.closes());
+}
+
 TEST_F(KernelFinding, AnOldTimestampFillsWhatOnlyItCanFill) {
     handshake_with_timestamps(100);
     wire.reassembler.on_segment(stamped(0, "ab", 200));

@@ -1,6 +1,8 @@
 // Raw streams and upgraded connections.
 #include <gtest/gtest.h>
 
+#include <asio.hpp>
+
 #include "unit/replay/replay_harness.h"
 
 namespace umbra {
@@ -25,6 +27,23 @@ TEST(RawRelay, BytesArriveAsTheyCameAndTheHalfCloseWithThem) {
     EXPECT_EQ(harness.row.mirrored.bytes, text.size());
     EXPECT_EQ(harness.row.mirrored.flows, 1u);
     harness.until([&] { return harness.worker.connections == 0; });
+}
+
+// Its greeting is there before we have seen that the connection is made.
+TEST(RawRelay, AMirrorThatSpeaksFirstKeepsItsConnection) {
+    ReplayHarness harness;
+    asio::ip::tcp::acceptor server(harness.io, {asio::ip::address_v4::loopback(), 0});
+    const auto local = server.local_endpoint();
+    harness.target.endpoints = {*Endpoint::parse("127.0.0.1:" + std::to_string(local.port()))};
+    harness.data(kPing);
+    asio::ip::tcp::socket peer = server.accept();
+    asio::write(peer, asio::buffer(std::string("220 hello\r\n")));
+    harness.until([&] { return harness.row.mirrored.bytes == kPing.size(); });
+    std::string received(kPing.size(), ' ');
+    asio::read(peer, asio::buffer(received));
+    EXPECT_EQ(received, kPing);
+    EXPECT_EQ(harness.worker.connections_opened, 1u);
+    peer.close();
 }
 
 TEST(RawRelay, TheAnswerAfterAHalfCloseIsStillRead) {

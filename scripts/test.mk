@@ -32,6 +32,8 @@ UPTO_edit := base net wire rules protocol edit
 UPTO_replay := base net wire rules protocol edit replay
 UPTO_terminator := base net wire rules loader capture flow reassembly protocol edit replay terminator
 UPTO_control := base net control
+UPTO_kube := base net rules control kube
+UPTO_metrics := base net control metrics
 unit_libs = $(foreach f,$(if $(UPTO_$(1)),$(UPTO_$(1)),$(FOLDERS)),$(call lib,$(f)))
 $(foreach f,$(UNIT_FOLDERS),$(eval $(call unit_test,$(f))))
 

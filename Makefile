@@ -12,7 +12,7 @@ include scripts/build.mk
 include scripts/test.mk
 include scripts/fuzz.mk
 
-.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-fresh test-long fuzz bench lint format \
+.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-kubernetes test-fresh test-long fuzz bench lint format \
 	check vmlinux install install-deps clean
 
 all: $(BUILD)/umbra ## build build/umbra (needs `make install-deps` once)
@@ -45,6 +45,9 @@ test-bpf: $(BPF_TESTS) ## BPF packet tables (root)
 
 test-integration: $(BUILD)/umbra ## real servers and clients in namespaces (root)
 	scripts/run-tests $(BUILD) integration
+
+test-kubernetes: $(BUILD)/umbra ## against an API server: UMBRA_TEST_KUBECONFIG or UMBRA_TEST_KUBE_ASSETS (root)
+	scripts/run-tests $(BUILD) kubernetes
 
 fuzz: ## search for inputs that break the parsers, SECONDS=600 per target (clang)
 	scripts/fuzz $(BUILD) $(SECONDS)

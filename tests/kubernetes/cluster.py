@@ -19,7 +19,7 @@ import crds
 from api_client import ApiError
 from api_server import ADMIN_TOKEN, ApiServer, Authority, kubeconfig
 from case import Skip
-from lab import run, wait_for
+from lab import LabError, run, wait_for
 
 NEEDED = "set UMBRA_TEST_KUBECONFIG or UMBRA_TEST_KUBE_ASSETS"
 NAMED_NAMESPACE = "umbra-system"  # in deploy/kubernetes
@@ -122,6 +122,9 @@ class Cluster:
         self.api.create("namespaces", None, {"apiVersion": "v1", "kind": "Namespace",
                                              "metadata": {"name": name, "labels": labels or {}}})
         self.undo.append(lambda: self.api.delete("namespaces", None, name))
+        if not self.own:  # where a controller makes it, pods are refused until it is there
+            with contextlib.suppress(LabError):
+                wait_for(lambda: self.api.find("serviceaccounts", name, "default"), 5, "the default ServiceAccount")
         return name
 
     def account(self, ns, name="umbra", cluster_rules=None, lease_rules=None):

@@ -13,7 +13,8 @@ constexpr std::size_t kMaxMessage = 512;
 std::optional<Json> parse_json(std::string_view text) {
     bool too_deep = false;
     const auto keep = [&](int depth, Json::parse_event_t event, Json& value) {
-        if (depth > kMaxJsonDepth) too_deep = true;
+        const bool opens = event == Json::parse_event_t::object_start || event == Json::parse_event_t::array_start;
+        if (opens && depth >= kMaxJsonDepth) too_deep = true;
         const bool unread = event == Json::parse_event_t::key && value.is_string() &&
                             value.get_ref<const std::string&>() == "managedFields";
         return !too_deep && !unread;

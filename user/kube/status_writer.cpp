@@ -35,8 +35,10 @@ void StatusWriter::advance(Machine& machine, const std::string& collection, cons
     request.patience = kPatience;
     if (!due->lease.is_null()) request.body = control::encode(due->lease);
     request.content_type = due->method == "PATCH" ? kMergePatch : "application/json";
+    request.fresh_connection = std::exchange(fresh_connection_, false);
     const std::string before = machine.message();
-    client_.start(std::move(request), {nullptr, nullptr, [&machine, before](const ApiAnswer& answer) {
+    client_.start(std::move(request), {nullptr, nullptr, [this, &machine, before](const ApiAnswer& answer) {
+                                           fresh_connection_ = !answer.complete();
                                            machine.answered(answer, monotonic_now());
                                            if (machine.message() != before && !machine.message().empty())
                                                spdlog::warn("{}", machine.message());

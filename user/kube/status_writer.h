@@ -49,6 +49,7 @@ private:
     TimeNs stale_at_ = 0;  // a node's lease runs out
     std::size_t under_way_ = 0;
     bool led_ = false;
+    bool fresh_connection_ = false;  // the last one did not answer
 };
 
 }  // namespace umbra::kube

@@ -77,8 +77,14 @@ WatchSet::~WatchSet() {
 
 void WatchSet::want(const std::set<Scope>& scopes, TimeNs now) {
     now_ = now;
+    std::set<const Resource*> unsettled;
+    for (const Scope& scope : scopes) {
+        auto& watch = watches_[scope];
+        if (!watch) watch = std::make_unique<Watch>(*this, ++last_id_, scope);
+        if (!watch->reflector.settled()) unsettled.insert(scope.resource);
+    }
     for (auto watch = watches_.begin(); watch != watches_.end();) {
-        if (scopes.contains(watch->first)) {
+        if (scopes.contains(watch->first) || unsettled.contains(watch->first.resource)) {
             ++watch;
             continue;
         }
@@ -86,9 +92,6 @@ void WatchSet::want(const std::set<Scope>& scopes, TimeNs now) {
         client_.cancel(watch->second->request);
         receiver_.dropped(watch->second->source());
         watch = watches_.erase(watch);
-    }
-    for (const Scope& scope : scopes) {
-        if (!watches_.contains(scope)) watches_.emplace(scope, std::make_unique<Watch>(*this, ++last_id_, scope));
     }
 }
 

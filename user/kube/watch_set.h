@@ -48,7 +48,8 @@ public:
     WatchSet(const WatchSet&) = delete;
     WatchSet& operator=(const WatchSet&) = delete;
 
-    // Starts what is new, stops what is not wanted any more.
+    // Starts what is new; stops what is not wanted any more, but not before all that is wanted of the same resource has
+    // its picture: an object that moves from one watch to another must not go and come.
     void want(const std::set<Scope>& scopes, TimeNs now);
     void step(TimeNs now);
     TimeNs wake_at() const;

@@ -247,7 +247,9 @@ TEST(ApiClient, AFreshConnectionIsANewOne) {
 
 TEST(ApiClient, NobodyListensIsAFailureWithoutTheToken) {
     std::string url;
-    { url = FakeApi([](const HttpRequest&, int) { return false; }).url(); }
+    {
+        url = FakeApi([](const HttpRequest&, int) { return false; }).url();
+    }
     Client client(url);
     const ApiAnswer answer = client.run(get("/a"));
     EXPECT_EQ(answer.status, 0);

@@ -39,8 +39,11 @@ std::string kubeconfig(const std::string& cluster, const std::string& user) {
     return "apiVersion: v1\nkind: Config\ncurrent-context: one\n"
            "contexts:\n- name: one\n  context: {cluster: c, user: u, namespace: team}\n"
            "- name: two\n  context: {cluster: d}\n"
-           "clusters:\n- name: c\n  cluster: {" + cluster + "}\n- name: d\n  cluster: {server: 'http://10.0.0.2:8080/'}\n"
-           "users:\n- name: u\n  user: {" + user + "}\n";
+           "clusters:\n- name: c\n  cluster: {" +
+           cluster +
+           "}\n- name: d\n  cluster: {server: 'http://10.0.0.2:8080/'}\n"
+           "users:\n- name: u\n  user: {" +
+           user + "}\n";
 }
 
 TEST(ClusterConfig, APodIsGivenEverything) {

@@ -20,7 +20,7 @@ struct HttpRequest {
     std::string line;     // "GET /x HTTP/1.1"
     std::string headers;  // as sent, lower-case names not assumed
     std::string body;
-    int connection = 0;   // counts from 1
+    int connection = 0;  // counts from 1
 };
 
 class FakeApi {

@@ -44,7 +44,9 @@ struct World {
     LeaseServer server;
     TimeNs now = 1000 * kSecond;
 
-    LeaderElection make(const std::string& name) { return {name, "ns", {}, [] { return 0.0; }}; }
+    LeaderElection make(const std::string& name) {
+        return {name, "ns", {}, [] { return 0.0; }};
+    }
     // As many requests as are due now.
     void run(LeaderElection& election) {
         for (int i = 0; i < 10; ++i) {

@@ -154,7 +154,8 @@ struct SessionWorld {
     Json health{{"requests", 1}};
 
     std::optional<Changes> next() {
-        const auto frame = session.next(settled, [this] { return health; }, now);
+        const auto frame = session.next(
+            settled, [this] { return health; }, now);
         if (!frame) return std::nullopt;
         return read(*frame);
     }

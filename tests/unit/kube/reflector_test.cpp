@@ -35,7 +35,8 @@ std::string page(const std::string& version, const std::string& names, const std
     std::string items;
     for (const char c : names)
         items += (items.empty() ? "" : ",") + std::string(R"({"metadata":{"name":")") + c + R"("}})";
-    return R"({"metadata":{"resourceVersion":")" + version + R"(","continue":")" + more + R"("},"items":[)" + items + "]}";
+    return R"({"metadata":{"resourceVersion":")" + version + R"(","continue":")" + more + R"("},"items":[)" + items +
+           "]}";
 }
 std::string event(const std::string& type, const std::string& name, const std::string& version) {
     return R"({"type":")" + type + R"(","object":{"metadata":{"name":")" + name + R"(","resourceVersion":")" + version +
@@ -47,7 +48,9 @@ std::string error_event(int code) {
 
 // A reflector, its clock, and what it handed on.
 struct World {
-    explicit World(Scope scope = {&kPods, "web", {}, {}}) : reflector(scope, timings(), [] { return 0.0; }, now) {}
+    explicit World(Scope scope = {&kPods, "web", {}, {}})
+        : reflector(
+              scope, timings(), [] { return 0.0; }, now) {}
 
     static ReflectorTimings timings() { return {}; }
 
@@ -254,7 +257,8 @@ TEST(Reflector, ForbiddenNamesVerbAndResourceAndIsBelievedTheSecondTime) {
     world.ask();
     world.answer(http(403, R"({"message":"pods is forbidden"})"));
     EXPECT_EQ(world.state(), ReflectorState::forbidden);
-    EXPECT_EQ(world.message(), "list, pods in namespace web: forbidden; grant the verb 'list' on pods: pods is forbidden");
+    EXPECT_EQ(world.message(),
+              "list, pods in namespace web: forbidden; grant the verb 'list' on pods: pods is forbidden");
     EXPECT_FALSE(world.reflector.settled());
     EXPECT_EQ(world.pause(), kSecond);
     world.pass(kSecond);

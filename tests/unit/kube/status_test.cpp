@@ -234,7 +234,8 @@ TEST(StatusBook, WritesADifferenceOnceAndLearnsFromTheAnswer) {
 }
 
 TEST(StatusBook, FailedWritesAreSaidAndHeldBack) {
-    const std::pair<long, TimeNs> rows[] = {{404, 60 * kSecond}, {403, 30 * kSecond}, {409, 5 * kSecond}, {500, 5 * kSecond}};
+    const std::pair<long, TimeNs> rows[] = {
+        {404, 60 * kSecond}, {403, 30 * kSecond}, {409, 5 * kSecond}, {500, 5 * kSecond}};
     for (const auto& [status, pause] : rows) {
         StatusBook book;
         const std::vector<NodeReport> nodes{node("a", rule_report(1, true, 1))};
@@ -280,7 +281,8 @@ TEST(WallTime, BothFormsAndBack) {
     EXPECT_EQ(rfc3339_micro(kWall + 0.25), "2027-01-15T08:00:00.250000Z");
     EXPECT_EQ(parse_rfc3339("2027-01-15T08:00:00Z").value_or(0), kWall);
     EXPECT_EQ(parse_rfc3339("2027-01-15T08:00:00.250000Z").value_or(0), kWall + 0.25);
-    for (const char* bad : {"", "yesterday", "2027-01-15", "2027-01-15T08:00:00+01:00"}) EXPECT_FALSE(parse_rfc3339(bad));
+    for (const char* bad : {"", "yesterday", "2027-01-15", "2027-01-15T08:00:00+01:00"})
+        EXPECT_FALSE(parse_rfc3339(bad));
 }
 
 }  // namespace

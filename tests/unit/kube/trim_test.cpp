@@ -69,7 +69,8 @@ TEST(Trim, ASliceOfTheOldVersionNamesItsNodeInTheTopology) {
         "endpoints": [{"addresses": ["10.0.0.1"], "conditions": {"ready": true, "serving": null},
                        "topology": {"kubernetes.io/hostname": "n", "zone": "z"}, "hints": {},
                        "targetRef": {"kind": "Pod", "name": "p", "namespace": "web", "uid": "u", "resourceVersion": "1"}}],
-        "ports": [{"name": "http", "port": 80, "protocol": "TCP", "appProtocol": "h"}]})", 1);
+        "ports": [{"name": "http", "port": 80, "protocol": "TCP", "appProtocol": "h"}]})",
+                               1);
     EXPECT_EQ(slice, Json::parse(R"({
         "apiVersion": "discovery.k8s.io/v1beta1", "kind": "EndpointSlice",
         "metadata": {"name": "s-1", "namespace": "web", "uid": "u", "labels": {"kubernetes.io/service-name": "s"}},

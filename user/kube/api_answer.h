@@ -15,6 +15,7 @@ struct ApiAnswer {
     std::string failure = {};  // why the answer did not come, or not wholly; empty when it did
     std::optional<TimeNs> retry_after = {};
     bool cut = false;        // ended because the receiver of lines wanted it
+    bool silent = false;     // nothing came for too long: the connection may be dead
     bool too_large = false;  // the body or a line crossed its limit
 
     bool complete() const { return failure.empty(); }

@@ -38,7 +38,10 @@ ApiClient::RequestId ApiClient::start(ApiRequest request, ApiReceiver receiver) 
     auto prepared = transfer->prepare(config_, id);
     if (prepared && curl_multi_add_handle(multi_->handle.get(), transfer->handle()) != CURLM_OK)
         prepared = Error{ErrorCode::failure, "start, request: libcurl refused it"};
-    if (!prepared) stillborn_.emplace_back(id, ApiAnswer{0, {}, prepared.error().message});
+    if (!prepared) {
+        stillborn_.emplace_back(id, ApiAnswer{});
+        stillborn_.back().second.failure = prepared.error().message;
+    }
     transfers_.emplace(id, std::move(transfer));
     return id;
 }
@@ -83,6 +86,7 @@ void ApiClient::end_silent(TimeNs now) {
         const auto found = transfers_.find(id);
         if (found == transfers_.end()) continue;
         ApiAnswer answer = found->second->answer(CURLE_OPERATION_TIMEDOUT);
+        answer.silent = true;
         answer.failure =
             "the server was silent for more than " + std::to_string(found->second->patience() / kSecond) + " s";
         finish(id, std::move(answer));

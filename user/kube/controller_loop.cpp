@@ -41,6 +41,12 @@ std::string lease_namespace(const ControllerOptions& options, const ClusterConfi
     return config.source == "pod" && !config.ns.empty() ? config.ns : "umbra-system";
 }
 
+// Two pods of one node may run at once while one replaces the other.
+std::string identity_of(const std::string& node) {
+    const std::string pod = process_environment("POD_NAME");
+    return pod.empty() ? node : pod;
+}
+
 bool is(const WatchSource& source, const Resource& resource) { return source.scope->resource == &resource; }
 
 bool has_status(const WatchSource& source) { return is(source, kRouteRules) || is(source, kMirrorPolicies); }
@@ -67,7 +73,7 @@ ControllerLoop::ControllerLoop(const ControllerOptions& options, ClusterConfig c
       client_(std::move(client)),
       random_(seeded_random()),
       picture_(options.limits),
-      status_(*client_, node_, ns_, random_),
+      status_(*client_, node_, identity_of(node_), ns_, random_),
       watches_(*client_, *this, options.watches, random_),
       link_(make_link(options, random_)),
       session_(picture_, {}) {

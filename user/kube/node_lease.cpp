@@ -73,6 +73,7 @@ void NodeReports::put(const Json& lease, TimeNs now, double wall) {
 void NodeReports::removed(const Json& lease) { nodes_.erase(text_at(lease, {"metadata", "name"})); }
 
 void NodeReports::list_ends() {
+    complete_ = true;
     std::erase_if(nodes_, [this](const auto& entry) { return entry.second.list != list_; });
 }
 

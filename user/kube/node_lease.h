@@ -36,7 +36,11 @@ public:
     void put(const Json& lease, TimeNs now, double wall);
     void removed(const Json& lease);
     void list_ends();
-    void clear() { nodes_.clear(); }
+    void clear() {
+        nodes_.clear();
+        complete_ = false;
+    }
+    bool complete() const { return complete_; }  // a list has ended
 
     std::vector<NodeReport> fresh(TimeNs now) const;
     // When the next of them gets stale; the far future if none does.
@@ -51,6 +55,7 @@ private:
     };
     std::map<std::string, Node> nodes_;  // by the lease's name
     std::uint64_t list_ = 0;
+    bool complete_ = false;
 };
 
 }  // namespace umbra::kube

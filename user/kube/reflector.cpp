@@ -148,7 +148,8 @@ void Reflector::watch_finished(const ApiAnswer& answer, TimeNs now) {
         list_again();
         return retry_after(backoff_.next(random_), now);
     }
-    fresh_ = !answer.complete();
+    fresh_ = answer.silent;
+    if (now - asked_at_ >= timings_.longest_pause) backoff_.reset();
     if (!answer.complete()) {
         trouble(ReflectorState::failing, answer.failure, now);
         return retry_after(backoff_.next(random_), now);
@@ -195,7 +196,7 @@ void Reflector::refused(const ApiAnswer& answer, ReflectorSink& sink, TimeNs now
         enter(ReflectorState::listing, now);
         return retry_after(pause, now);
     }
-    fresh_ = !answer.complete();
+    fresh_ = answer.silent;
     pause = std::max(pause, answer.retry_after.value_or(0));
     const std::string cause = answer.complete()
                                   ? "HTTP " + std::to_string(answer.status) + ": " + status_message(answer.body)

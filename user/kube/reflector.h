@@ -41,7 +41,7 @@ public:
 struct Ask {
     bool watch = false;
     std::string path;                 // with the query
-    bool fresh_connection = false;    // the last one did not answer
+    bool fresh_connection = false;    // the last one was silent
     std::uint32_t watch_seconds = 0;  // after which the server ends the watch
 };
 

@@ -18,10 +18,11 @@ constexpr const char* kMergePatch = "application/merge-patch+json";
 
 }  // namespace
 
-StatusWriter::StatusWriter(ApiClient& client, const std::string& node, const std::string& ns, const Random& random)
+StatusWriter::StatusWriter(ApiClient& client, const std::string& node, const std::string& identity,
+                           const std::string& ns, const Random& random)
     : client_(client),
       ns_(ns),
-      election_(node, ns, {}, random),
+      election_(identity, ns, {}, random),
       keeper_(node, ns, {}),
       node_lease_(node_lease_name(node)) {}
 
@@ -38,7 +39,7 @@ void StatusWriter::advance(Machine& machine, const std::string& collection, cons
     request.fresh_connection = std::exchange(fresh_connection_, false);
     const std::string before = machine.message();
     client_.start(std::move(request), {nullptr, nullptr, [this, &machine, before](const ApiAnswer& answer) {
-                                           fresh_connection_ = !answer.complete();
+                                           fresh_connection_ = answer.silent;
                                            machine.answered(answer, monotonic_now());
                                            if (machine.message() != before && !machine.message().empty())
                                                spdlog::warn("{}", machine.message());
@@ -54,7 +55,7 @@ void StatusWriter::step(bool loader, TimeNs now) {
         spdlog::info(leads ? "this controller is the leader now" : "this controller leads no more");
         book_.touch();
     }
-    if (leads) write(now);
+    if (leads && nodes_.complete()) write(now);
 }
 
 void StatusWriter::write(TimeNs now) {
@@ -84,7 +85,7 @@ void StatusWriter::write(TimeNs now) {
 TimeNs StatusWriter::wake_at(bool loader) const {
     TimeNs at = election_.wake_at();
     if (loader) at = std::min(at, keeper_.wake_at());
-    if (!led_ || under_way_ >= kWritesAtOnce) return at;
+    if (!led_ || !nodes_.complete() || under_way_ >= kWritesAtOnce) return at;
     const TimeNs sum = book_.changed() ? 0 : std::min(stale_at_, book_.retry_at());
     return std::min(at, std::max(sum, sum_at_));
 }

@@ -13,7 +13,9 @@ namespace umbra::kube {
 
 class StatusWriter {
 public:
-    StatusWriter(ApiClient& client, const std::string& node, const std::string& ns, const Random& random);
+    // identity: of this controller among those that may lead.
+    StatusWriter(ApiClient& client, const std::string& node, const std::string& identity, const std::string& ns,
+                 const Random& random);
 
     void report(Report report, TimeNs now) { keeper_.report(std::move(report), now); }
     StatusBook& book() { return book_; }
@@ -49,7 +51,7 @@ private:
     TimeNs stale_at_ = 0;  // a node's lease runs out
     std::size_t under_way_ = 0;
     bool led_ = false;
-    bool fresh_connection_ = false;  // the last one did not answer
+    bool fresh_connection_ = false;  // the last one was silent
 };
 
 }  // namespace umbra::kube

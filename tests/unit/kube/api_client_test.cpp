@@ -173,6 +173,7 @@ TEST(ApiClient, AnAnswerThatNeverComesIsFound) {
     request.patience = kSecond;
     const ApiAnswer answer = client.run(request);
     EXPECT_EQ(answer.status, 0);
+    EXPECT_TRUE(answer.silent);
     EXPECT_EQ(answer.failure, "the server was silent for more than 1 s");
 }
 

@@ -31,6 +31,11 @@ ApiAnswer broken(const std::string& failure, long status = 0) {
     answer.failure = failure;
     return answer;
 }
+ApiAnswer cut() {
+    ApiAnswer answer = http(200);
+    answer.cut = true;
+    return answer;
+}
 std::string page(const std::string& version, const std::string& names, const std::string& more = "") {
     std::string items;
     for (const char c : names)
@@ -121,7 +126,7 @@ TEST(Reflector, AnExpiredVersionInsideA200ListsAgain) {
     World world;
     world.start_watching();
     world.last_line(error_event(410));
-    world.answer({200, {}, {}, {}, true});
+    world.answer(cut());
     EXPECT_EQ(world.pause(), 50 * kMillisecond);
     world.pass(50 * kMillisecond);
     EXPECT_EQ(world.ask().path, "/api/v1/namespaces/web/pods?limit=500");
@@ -133,7 +138,7 @@ TEST(Reflector, AnotherErrorInsideA200WatchesAgainLater) {
     World world;
     world.start_watching();
     world.last_line(error_event(500));
-    world.answer({200, {}, {}, {}, true});
+    world.answer(cut());
     EXPECT_EQ(world.state(), ReflectorState::failing);
     EXPECT_EQ(world.message(), "watch, pods in namespace web: the server ended it with code 500: told so");
     EXPECT_EQ(world.ask().path, "");
@@ -164,7 +169,7 @@ TEST(Reflector, GarbageInAWatchListsAgain) {
         World world;
         world.start_watching();
         world.last_line(bad);
-        world.answer({200, {}, {}, {}, true});
+        world.answer(cut());
         EXPECT_EQ(world.state(), ReflectorState::failing) << bad;
         world.pass(world.pause());
         EXPECT_FALSE(world.ask().watch) << bad;
@@ -182,19 +187,34 @@ TEST(Reflector, AnEventAboveItsLimitListsAgain) {
     EXPECT_FALSE(world.ask().watch);
 }
 
-TEST(Reflector, ACutWatchResumesOnAFreshConnection) {
+TEST(Reflector, ASilentWatchResumesOnAFreshConnection) {
     World world;
     world.start_watching();
     world.line(event("ADDED", "b", "15"));
-    world.answer(broken("transfer closed", 200));
-    EXPECT_EQ(world.message(), "watch, pods in namespace web: transfer closed");
+    ApiAnswer silent = broken("the server was silent", 200);
+    silent.silent = true;
+    world.answer(silent);
+    EXPECT_EQ(world.message(), "watch, pods in namespace web: the server was silent");
     world.pass(world.pause());
     const Ask ask = world.ask();
     EXPECT_TRUE(ask.fresh_connection);
     EXPECT_NE(ask.path.find("resourceVersion=15&"), std::string::npos);
-    world.answer(http(200));
+    world.answer(broken("transfer closed", 200));
     world.pass(world.pause());
-    EXPECT_FALSE(world.ask().fresh_connection);
+    EXPECT_FALSE(world.ask().fresh_connection) << "libcurl knows that the connection is gone";
+}
+
+TEST(Reflector, AWatchThatLastedIsTriedAgainSoon) {
+    World world;
+    for (int i = 0; i < 6; ++i) {
+        world.ask();
+        world.answer(broken("connection refused"));
+        world.pass(world.pause());
+    }
+    world.start_watching();
+    world.pass(60 * kSecond);
+    world.answer(broken("transfer closed", 200));
+    EXPECT_EQ(world.pause(), 50 * kMillisecond);
 }
 
 TEST(Reflector, PausesDoubleUpToTheLongestAndStartAnewAfterAnEvent) {

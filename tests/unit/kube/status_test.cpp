@@ -134,9 +134,13 @@ TEST(NodeReports, OldLeasesOfLostNodesAndOtherLeasesDoNotCount) {
     nodes.put(broken, kSecond, kWall);
     ASSERT_EQ(nodes.fresh(kSecond).size(), 1u);
     EXPECT_TRUE(nodes.fresh(kSecond)[0].report.rules.empty());
+    EXPECT_FALSE(nodes.complete());
     nodes.list_begins();
     nodes.list_ends();
+    EXPECT_TRUE(nodes.complete());
     EXPECT_TRUE(nodes.fresh(kSecond).empty());
+    nodes.clear();
+    EXPECT_FALSE(nodes.complete());
 }
 
 TEST(NodeLease, ALongReportIsShortenedToWhatAnAnnotationTakes) {

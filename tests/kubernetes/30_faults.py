@@ -53,11 +53,6 @@ def short_stall():
     tcp_fault(lambda proxy: proxy.stall(True), heal)
 
 
-@case("connections that fall silent for good are found by timeout while new ones work")
-def dead_connections():
-    tcp_fault(FaultProxy.abandon, timeout=SILENCE_LIMIT)
-
-
 @case("the server's end of every connection closes orderly in the middle of its watches")
 def half_closed():
     tcp_fault(FaultProxy.half_close)
@@ -176,6 +171,11 @@ def unauthorized():
 def forbidden_for_a_while():
     http_fault(Fault(api_faults.status(403, "Forbidden"), "pods", times=2),
                Fault(api_faults.status(404, "NotFound"), "services", times=1), timeout=90)
+
+
+@case("connections that fall silent for good are found by timeout while new ones work")
+def dead_connections():
+    tcp_fault(FaultProxy.abandon, timeout=SILENCE_LIMIT)
 
 
 if __name__ == "__main__":

@@ -76,6 +76,8 @@ def put(api, resource, ns, body):
             raise
     present = api.get(resource, ns, name)
     body["metadata"]["resourceVersion"] = present["metadata"]["resourceVersion"]
+    if resource == "services":  # its addresses cannot be unset
+        body["spec"] |= {k: present["spec"][k] for k in ("clusterIP", "clusterIPs") if k in present["spec"]}
     return api.replace(resource, ns, name, body)
 
 

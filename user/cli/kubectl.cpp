@@ -133,9 +133,11 @@ void add_delete(CLI::App& app, Action& action, const Options& options) {
     CLI::Option* named = verb->add_option("name", *name, "NAME or NAMESPACE/NAME")->type_name("");
     kind->needs(named);
     verb->callback([options, files, what, name, &action] {
-        if (files->empty() && name->empty()) throw CLI::RequiredError("-f PATH, or rule NAME, or policy NAME");
         action = [options, files, what, name](Console& console) {
             const Kubectl kubectl(*options);
+            if (files->empty() && name->empty())
+                return report(console,
+                              {ErrorCode::usage, "delete: nothing is named", "-f PATH, or rule NAME, or policy NAME"});
             return files->empty() ? delete_object(kubectl, *what, *name, console)
                                   : delete_files(kubectl, *files, console);
         };

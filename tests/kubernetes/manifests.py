@@ -186,6 +186,9 @@ def kustomized(folder):
 
 
 def by_identity(found):
+    """Patches of kustomize move the patched container to the front."""
+    for document in manifest_rules.of_kind(found, "DaemonSet"):
+        document["spec"]["template"]["spec"]["containers"].sort(key=lambda container: container["name"])
     return sorted(found, key=lambda document: (document["kind"], document["metadata"]["name"]))
 
 

@@ -60,7 +60,9 @@ int run_get(const KubectlOptions& options, const std::string& what, const std::s
 }
 
 int run_version(const KubectlOptions& options, bool client, Console& console) {
-    console.err << "kubectl umbra " << UMBRA_VERSION << " (kernel contract " << UMBRA_ABI_VERSION << ")\n";
+    const std::string own =
+        "kubectl umbra " UMBRA_VERSION " (kernel contract " + std::to_string(UMBRA_ABI_VERSION) + ")\n";
+    if (client || options.output == "text") console.out << own;
     if (client) return 0;
     const auto agents = ask_agents(Kubectl(options), {"status"});
     if (!agents) return report(console, agents.error());

@@ -210,7 +210,7 @@ TEST_F(KubectlTest, NoAgentsAndNoKubectlAreErrorsWithANextStep) {
 
 TEST_F(KubectlTest, VersionsOfProgramAndAgents) {
     EXPECT_EQ(run({"version", "--client"}), 0);
-    EXPECT_TRUE(warned("kubectl umbra " UMBRA_VERSION));
+    EXPECT_TRUE(told("kubectl umbra " UMBRA_VERSION));
     EXPECT_FALSE(asked("get"));
     answer("exec*", kStatus);
     EXPECT_EQ(run({"version"}), 0);

@@ -14,7 +14,7 @@ CLUSTER_RULES = {("", "namespaces"): READ, ("", "pods"): READ, ("", "services"):
                  ("config.istio.io", "routerules"): READ, ("umbra.dev", "mirrorpolicies"): READ,
                  ("config.istio.io", "routerules/status"): ["patch"],
                  ("umbra.dev", "mirrorpolicies/status"): ["patch"]}
-NAMESPACE_RULES = {("coordination.k8s.io", "leases"): ["create", "delete", "get", "list", "patch", "update", "watch"]}
+NAMESPACE_RULES = {("coordination.k8s.io", "leases"): ["create", "get", "list", "patch", "update", "watch"]}
 
 
 def of_kind(documents, kind):

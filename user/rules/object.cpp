@@ -44,7 +44,7 @@ bool starts_with(std::string_view text, std::string_view prefix) { return text.s
 
 class ObjectDecoder {
 public:
-    ObjectDecoder(const std::string& file, Diagnostics& diagnostics) : context_{file, diagnostics} {}
+    ObjectDecoder(const SourceText& source, Diagnostics& diagnostics) : context_{source.name, diagnostics, source.ns} {}
 
     void add_document(const YamlDocument& document) {
         const FieldReader fields(context_, document.root, "");
@@ -144,7 +144,7 @@ private:
     }
 
     void report(Severity severity, const Item& item, std::string message, std::string hint = {}) {
-        std::string ns = "default", name = "(no name)";
+        std::string ns = context_.ns, name = "(no name)";
         if (const auto* metadata = item.root.value("metadata")) {
             if (const auto* node = metadata->value("namespace")) ns = node->text;
             if (const auto* node = metadata->value("name")) name = node->text;
@@ -160,7 +160,7 @@ private:
 }  // namespace
 
 std::vector<Object> decode_objects(const SourceText& source, Diagnostics& diagnostics) {
-    ObjectDecoder decoder(source.name, diagnostics);
+    ObjectDecoder decoder(source, diagnostics);
     for (const auto& document : read_yaml(source, diagnostics)) decoder.add_document(document);
     return decoder.take();
 }

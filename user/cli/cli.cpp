@@ -43,7 +43,7 @@ int run_cli(int argc, const char* const* argv, std::ostream& out, std::ostream& 
     app.get_formatter()->column_width(34);
     Action action;
     for (const auto setup : {setup_run, setup_check, setup_explain, setup_apply, setup_get, setup_delete, setup_diff,
-                             setup_status, setup_ledger, setup_streams, setup_replay, setup_version})
+                             setup_status, setup_ledger, setup_exporter, setup_streams, setup_replay, setup_version})
         setup(app, action);
     Console console{out, err};
     if (const int code = parse(app, argc, argv, console); code >= 0) return code;

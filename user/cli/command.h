@@ -34,6 +34,7 @@ void setup_status(CLI::App& app, Action& action);
 void setup_ledger(CLI::App& app, Action& action);
 void setup_streams(CLI::App& app, Action& action);
 void setup_replay(CLI::App& app, Action& action);
+void setup_exporter(CLI::App& app, Action& action);
 void setup_version(CLI::App& app, Action& action);
 
 // "error: MESSAGE" and "  hint: HINT"; returns the exit code.

@@ -148,7 +148,7 @@ def conventions():
             check_equal((done.returncode, done.stdout + done.stderr), (0, ""), "promtool's opinion")
 
 
-@case("probes: bad while the agent hangs or the terminator restarts, good again after; the exporter outlives the agent")
+@case("probes: bad while the agent hangs and while it is gone, good again after; the exporter outlives the agent")
 def probes():
     with Lab() as lab, setup_agent(lab) as agent:
         exporter = Exporter(lab, agent)

@@ -1,3 +1,6 @@
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+
 #include <memory>
 
 #include "cli/command.h"
@@ -15,7 +18,15 @@ Examples:
   umbra exporter
   umbra exporter --listen 127.0.0.1:9464 --socket /run/umbra/umbra.sock)";
 
+void log_to_standard_error() {
+    auto logger = std::make_shared<spdlog::logger>("umbra", std::make_shared<spdlog::sinks::stderr_sink_st>());
+    logger->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l %v");
+    logger->flush_on(spdlog::level::info);
+    spdlog::set_default_logger(std::move(logger));
+}
+
 int run_exporter_verb(const metrics::ExporterOptions& options, Console& console) {
+    log_to_standard_error();
     const auto ended = metrics::run_exporter(options);
     return ended ? 0 : report(console, ended.error());
 }

@@ -12,8 +12,8 @@ include scripts/build.mk
 include scripts/test.mk
 include scripts/fuzz.mk
 
-.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-kubernetes test-fresh test-long fuzz bench lint format \
-	check vmlinux install install-deps clean
+.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-kubernetes test-fresh test-long fuzz bench lint \
+	format check vmlinux install install-deps image clean
 
 all: $(BUILD)/umbra ## build build/umbra (needs `make install-deps` once)
 
@@ -72,6 +72,7 @@ format: ## rewrite sources in the project's format
 check: $(BUILD)/bpf/umbra_tc.bpf.o ## layering of includes, sizes of files and functions, map names
 	scripts/check_layers
 	scripts/check_size
+	scripts/gen_crds --check
 	scripts/check_maps $(BUILD)/bpf/umbra_tc.bpf.o
 
 vmlinux: ## write vmlinux/vmlinux_ARCH.h from the running kernel's BTF
@@ -79,6 +80,10 @@ vmlinux: ## write vmlinux/vmlinux_ARCH.h from the running kernel's BTF
 
 install: $(BUILD)/umbra ## install the program, systemd unit and completion under $(DESTDIR)$(PREFIX)
 	scripts/install "$(BUILD)" "$(DESTDIR)" "$(PREFIX)"
+
+image: ## the agent's image as an OCI archive, by buildah (root)
+	scripts/install-deps kubernetes
+	scripts/image $(BUILD)
 
 clean: ## remove build/
 	rm -rf $(BUILD)

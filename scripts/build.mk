@@ -54,6 +54,18 @@ $(BUILD)/obj/llhttp/%.o: /usr/share/llhttp/%.c
 $(call lib,wire): $(LLHTTP_OBJECTS)
 $(BUILD)/obj/user/wire/%.o: CPPFLAGS += -I/usr/share/include/llhttp
 
+# `umbra install` carries deploy/kubernetes.
+MANIFESTS := $(wildcard deploy/kubernetes/*/*.y*ml deploy/kubernetes/overlays/*/*.yaml)
+$(BUILD)/gen/manifests.cpp: scripts/embed_manifests $(MANIFESTS)
+	$(say) GEN $@
+	@mkdir -p $(@D)
+	$(Q)scripts/embed_manifests > $@
+$(BUILD)/obj/manifests.o: $(BUILD)/gen/manifests.cpp user/cli/install.h
+	$(say) CXX $<
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CPPFLAGS) $(CXXFLAGS) -c $< -o $@
+$(call lib,cli): $(BUILD)/obj/manifests.o
+
 define folder_library
 $(call lib,$(1)): $(patsubst %.cpp,$(BUILD)/obj/%.o,$(filter-out user/cli/main.cpp,$(wildcard user/$(1)/*.cpp)))
 	$(say) AR $$@

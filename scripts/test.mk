@@ -33,7 +33,7 @@ UPTO_replay := base net wire rules protocol edit replay
 UPTO_terminator := base net wire rules loader capture flow reassembly protocol edit replay terminator
 UPTO_control := base net control
 UPTO_kube := base net rules control kube
-UPTO_metrics := base net control metrics
+UPTO_metrics := base net wire control metrics
 unit_libs = $(foreach f,$(if $(UPTO_$(1)),$(UPTO_$(1)),$(FOLDERS)),$(call lib,$(f)))
 $(foreach f,$(UNIT_FOLDERS),$(eval $(call unit_test,$(f))))
 

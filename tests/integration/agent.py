@@ -29,8 +29,8 @@ def umbra(*args, input_text=None, timeout=30):
 
 
 class Agent:
-    def __init__(self, lab, *files, args=(), name="agent"):
-        self.lab = lab
+    def __init__(self, lab, *files, args=(), name="agent", role="node"):
+        self.lab, self.role = lab, role
         self.files = [str(f) for f in files]
         self.args = [str(a) for a in args]
         self.name = name
@@ -61,7 +61,8 @@ class Agent:
         """Starts the process without waiting until it is ready."""
         self.log_start = len(self.log())
         files = [part for f in self.files for part in ("-f", f)]
-        self.child = self.lab.spawn("node", [binary(), "run", *files, "--socket", self.socket, *self.args], self.name)
+        self.child = self.lab.spawn(self.role, [binary(), "run", *files, "--socket", self.socket, *self.args],
+                                    self.name)
 
     def is_ready(self):
         if re.search(r"\bready\b", self.log()[self.log_start:]):

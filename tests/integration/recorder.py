@@ -7,7 +7,7 @@ Its behaviour is set while it runs, through a Unix socket: one JSON object per l
 Modes: normal | hang (reads, never answers) | noread (zero window) | close_each (Connection: close) |
   close_mid (every: N; resets each N-th request after its head) | garbage | slow (seconds: S) |
   big (bytes: B, count: N; the next N answers are B bytes long) | refuse (closes its listeners and connections)
-With --keep, {"do":"raw"} gives each connection's bytes: {"raw": [{"number", "text", "proxy", "sni"}, ...]}, where proxy
+With --keep, {"do":"raw"} gives each connection's bytes: {"raw": [{"number", "text", "proxy", "sni", "peer"}, ...]}, where proxy
 is what a PROXY protocol v2 header in front said: [source, port, destination, port].
 """
 import argparse
@@ -56,7 +56,8 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport):
         self.transport = transport
-        self.kept = {"number": self.number, "raw": bytearray(), "proxy": None, "sni": self.server.sni}
+        self.kept = {"number": self.number, "raw": bytearray(), "proxy": None, "sni": self.server.sni,
+                     "peer": list(transport.get_extra_info("peername")[:2])}
         if self.server.keep:
             self.server.kept.append(self.kept)
         transport.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

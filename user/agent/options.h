@@ -17,6 +17,11 @@ struct AgentOptions {
     std::vector<std::string> limits;  // NAME=VALUE, see terminator/limit_table.h
     std::string inject_loss;          // PERCENT[,SEED], see capture/loss_injector.h; empty: none
     std::string socket;
+    std::string group = "umbra";    // a name or number: its members may read, and be terminator or controller
+    std::string terminator_socket;  // the terminator connects there; empty: the loader forks it
+    std::string controller_socket;  // a controller connects there; empty: none does
+    std::string netns;              // path of the network namespace to work in; empty: the caller's
+    std::string node;               // of Kubernetes; endpoints of other nodes are left to their agents; empty: none
     std::string log_level = "info";
 };
 

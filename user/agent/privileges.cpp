@@ -1,8 +1,10 @@
 #include "agent/privileges.h"
 
 #include <cap-ng.h>
+#include <fcntl.h>
 #include <grp.h>
 #include <pwd.h>
+#include <sched.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -12,6 +14,8 @@
 #include <cstring>
 #include <string>
 #include <vector>
+
+#include "base/unique_fd.h"
 
 namespace umbra::agent {
 
@@ -38,16 +42,6 @@ Result<void> hide_memory() {
     return ::prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? Result<void>() : failed("make undumpable, process");
 }
 
-// As many as the limits allow: connections to mirrors are descriptors.
-void raise_file_limit() {
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-    const rlimit wanted{kWantedFiles, std::max(kWantedFiles, limit.rlim_max)};
-    if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0) return;
-    const rlimit possible{limit.rlim_max, limit.rlim_max};
-    ::setrlimit(RLIMIT_NOFILE, &possible);
-}
-
 Result<void> take_rights_to_switch(const std::vector<unsigned>& rights) {
     capng_clear(CAPNG_SELECT_CAPS);
     for (const unsigned right : rights) capng_update(CAPNG_ADD, kHeld, right);
@@ -64,6 +58,26 @@ Result<void> switch_user(const Identity& identity) {
 }
 
 }  // namespace
+
+void raise_file_limit() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+    const rlimit wanted{kWantedFiles, std::max(kWantedFiles, limit.rlim_max)};
+    if (::setrlimit(RLIMIT_NOFILE, &wanted) == 0) return;
+    const rlimit possible{limit.rlim_max, limit.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &possible);
+}
+
+Result<void> enter_network(const std::string& netns) {
+    const std::string attempt = "enter, network namespace '" + netns + "'";
+    const UniqueFd file(::open(netns.c_str(), O_RDONLY | O_CLOEXEC));
+    if (!file) return failed(attempt);
+    if (::setns(file.get(), CLONE_NEWNET) == 0) return {};
+    const bool denied = errno == EPERM;
+    return Error{
+        denied ? ErrorCode::privilege : ErrorCode::failure, attempt + ": " + std::strerror(errno),
+        denied ? "CAP_SYS_ADMIN is needed for it" : "is it a file such as /run/netns/NAME or /proc/PID/ns/net?"};
+}
 
 Result<void> become_loader() {
     if (capng_get_caps_process() != 0) return failed("read, capabilities");
@@ -91,7 +105,7 @@ Identity terminator_identity() {
     return {result->pw_uid, result->pw_gid};
 }
 
-Result<void> become_terminator(const Identity& identity) {
+Result<void> become_unprivileged(const Identity& identity) {
     if (capng_get_caps_process() != 0) return failed("read, capabilities");
     std::vector<unsigned> rights;
     std::ranges::copy_if(kAtHand, std::back_inserter(rights), permitted);

@@ -4,9 +4,14 @@
 
 #include <sys/types.h>
 
+#include <string>
+
 #include "base/result.h"
 
 namespace umbra::agent {
+
+// Of the calling process, before it gives up the right to: CAP_SYS_ADMIN.
+Result<void> enter_network(const std::string& netns);
 
 // Of the calling process, for good. Fails when CAP_BPF or CAP_NET_ADMIN is missing.
 Result<void> become_loader();
@@ -18,7 +23,10 @@ struct Identity {
 };
 Identity terminator_identity();
 
+// As many descriptors as the limits allow: connections to mirrors are descriptors.
+void raise_file_limit();
+
 // Of the calling process, for good. Not root, or without the right to change users, it stays the user that it is.
-Result<void> become_terminator(const Identity& identity);
+Result<void> become_unprivileged(const Identity& identity);
 
 }  // namespace umbra::agent

@@ -19,10 +19,22 @@ std::optional<ProcessInfo> read_process(pid_t pid) {
         if (name == "CapEff:") info.capabilities = value;
         if (name == "CapPrm:") info.permitted = value;
         if (name == "NoNewPrivs:") info.no_new_privs = value == "1";
+        if (name == "Seccomp:") info.seccomp = value;
         if (name == "Threads:") info.threads = value;
         if (name == "VmRSS:") info.resident_bytes = std::strtoull(value.c_str(), nullptr, 10) * 1024;
     }
     return info;
+}
+
+control::Json to_json(const ProcessInfo& info) {
+    return {{"pid", info.pid},
+            {"uid", info.uid},
+            {"capabilities", info.capabilities},
+            {"permitted", info.permitted},
+            {"no_new_privs", info.no_new_privs},
+            {"seccomp", info.seccomp},
+            {"threads", info.threads},
+            {"resident_bytes", info.resident_bytes}};
 }
 
 }  // namespace umbra::agent

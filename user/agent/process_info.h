@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "control/message.h"
+
 namespace umbra::agent {
 
 struct ProcessInfo {
@@ -14,10 +16,12 @@ struct ProcessInfo {
     std::string capabilities;  // in effect, hexadecimal
     std::string permitted;     // at hand, hexadecimal
     bool no_new_privs = false;
+    std::string seccomp;  // "0" none, "1" strict, "2" filter
     std::string threads;
     std::uint64_t resident_bytes = 0;
 };
 
 std::optional<ProcessInfo> read_process(pid_t pid);
+control::Json to_json(const ProcessInfo& info);
 
 }  // namespace umbra::agent

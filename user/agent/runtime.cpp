@@ -71,12 +71,22 @@ Result<void> Runtime::start_terminator() {
     return put_in_force(plan_);
 }
 
+Result<void> Runtime::adopt_terminator(UniqueFd connection) {
+    auto process = TerminatorProcess::adopt(std::move(connection), *datapath_, settings_);
+    if (!process) return process.error();
+    terminator_.emplace(std::move(*process));
+    ++starts_;
+    return put_in_force(plan_);
+}
+
 std::string Runtime::terminator_ended() {
     if (const auto stopped = datapath_->apply({}); !stopped)
         spdlog::error("cloning goes on without a terminator: {}", stopped.error().message);
+    const bool adopted = terminator_ && terminator_->pid() == 0;
     const std::string how = terminator_ ? terminator_->stop(std::chrono::milliseconds(0)) : "";
     terminator_.reset();
     ledger_->settle_dead_workers();
+    if (adopted) return "its connection ended";
     return how.empty() ? "exit code 0" : how;
 }
 

@@ -27,6 +27,8 @@ public:
     // On failure the previous plan stays in force.
     Result<void> use(const rules::Plan& plan);
     Result<void> start_terminator();
+    // One that was started elsewhere and has connected.
+    Result<void> adopt_terminator(UniqueFd connection);
     // It has ended: cloning stops, what it had in flight is settled. Returns how it ended.
     std::string terminator_ended();
     // Devices, addresses or routes changed. Returns what was attached and detached.

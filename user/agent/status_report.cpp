@@ -41,14 +41,7 @@ Json rules_of(const rules::Plan& plan) {
 
 Json process(const char* role, pid_t pid) {
     Json out{{"role", role}, {"pid", pid}};
-    const auto info = read_process(pid);
-    if (!info) return out;
-    out["uid"] = info->uid;
-    out["capabilities"] = info->capabilities;
-    out["permitted"] = info->permitted;
-    out["no_new_privs"] = info->no_new_privs;
-    out["threads"] = info->threads;
-    out["resident_bytes"] = info->resident_bytes;
+    if (const auto info = read_process(pid)) out.update(to_json(*info));
     return out;
 }
 
@@ -98,7 +91,14 @@ Json workers(const Runtime& runtime) {
 
 Json processes(const Runtime& runtime) {
     Json rows = Json::array({process("loader", ::getpid())});
-    if (runtime.terminator()) rows.push_back(process("terminator", runtime.terminator()->pid()));
+    const TerminatorProcess* terminator = runtime.terminator();
+    if (terminator && terminator->pid() > 0) rows.push_back(process("terminator", terminator->pid()));
+    if (terminator && terminator->pid() == 0) {
+        Json row{{"role", "terminator"}, {"adopted", true}};
+        if (const Json report = Json::parse(terminator->self_report(), nullptr, false); report.is_object())
+            row.update(report);
+        rows.push_back(std::move(row));
+    }
     return rows;
 }
 

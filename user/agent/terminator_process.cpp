@@ -1,27 +1,20 @@
 #include "agent/terminator_process.h"
 
-#include <fcntl.h>
-#include <linux/close_range.h>
 #include <poll.h>
-#include <spdlog/spdlog.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <csignal>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <vector>
+
+#include "terminator/setup_message.h"
 
 namespace umbra::agent {
 
 namespace {
 
 constexpr std::chrono::milliseconds kPlanPatience{2000};
-constexpr std::chrono::milliseconds kKillPatience{2000};
 
 Error failed(const std::string& attempt) { return {ErrorCode::failure, attempt + ": " + std::strerror(errno)}; }
 
@@ -45,17 +38,6 @@ TerminatorOptions inherit(const loader::Datapath& datapath, const TerminatorSett
     return options;
 }
 
-void close_all_but(std::vector<int> kept) {
-    std::ranges::sort(kept);
-    unsigned from = STDERR_FILENO + 1;
-    for (const int fd : kept) {
-        const auto number = static_cast<unsigned>(fd);
-        if (number > from) ::syscall(SYS_close_range, from, number - 1, 0u);
-        from = std::max(from, number + 1);
-    }
-    ::syscall(SYS_close_range, from, ~0u, 0u);
-}
-
 std::vector<int> descriptors_of(const TerminatorOptions& options) {
     std::vector<int> fds{options.ledger.get(), options.worker_rows.get(), options.muted.get(), options.own.get(),
                          options.channel.get()};
@@ -64,106 +46,94 @@ std::vector<int> descriptors_of(const TerminatorOptions& options) {
     return fds;
 }
 
-// From here on the kernel kills this process when the other end of the pipe closes.
-Result<void> hold_life_line(int life_line) {
-    if (::fcntl(life_line, F_SETOWN, ::getpid()) != 0 || ::fcntl(life_line, F_SETSIG, SIGKILL) != 0 ||
-        ::fcntl(life_line, F_SETFL, O_ASYNC | O_NONBLOCK) != 0)
-        return failed("hold, life line");
-    pollfd end{life_line, POLLIN, 0};
-    if (::poll(&end, 1, 0) != 0) return Error{ErrorCode::failure, "hold, life line: the loader is gone"};
-    return {};
+// The numbers stay the datapath's: nothing of the options may close them.
+void let_go(TerminatorOptions& options) {
+    for (UniqueFd* fd : {&options.ledger, &options.worker_rows, &options.muted, &options.own, &options.channel})
+        (void)fd->release();
+    for (WorkerDescriptors& worker : options.workers)
+        for (UniqueFd* fd : {&worker.queue, &worker.bare_queue, &worker.ring}) (void)fd->release();
 }
 
-void reset_signals() {
-    ::setsid();  // the terminal's signals are for the loader
-    sigset_t none;
-    sigemptyset(&none);
-    ::pthread_sigmask(SIG_SETMASK, &none, nullptr);
-}
-
-Result<void> live_as_terminator(TerminatorOptions options, const Identity& identity, int life_line) {
-    reset_signals();
-    ::prctl(PR_SET_NAME, "umbra-worker");
-    std::vector<int> kept = descriptors_of(options);
-    kept.push_back(life_line);
-    close_all_but(kept);
-    if (auto dropped = become_terminator(identity); !dropped) return dropped;
-    if (auto held = hold_life_line(life_line); !held) return held;
-    return run_terminator(std::move(options));
-}
-
-std::string describe_end(int status) {
-    if (WIFEXITED(status)) {
-        const int code = WEXITSTATUS(status);
-        return code == 0 ? "" : "exit code " + std::to_string(code);
+bool answers_within(int channel, std::chrono::milliseconds patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (true) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
+        pollfd answer{channel, POLLIN, 0};
+        const int ready = ::poll(&answer, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
+        if (ready >= 0 || errno != EINTR) return ready > 0;
     }
-    return "signal " + std::to_string(WTERMSIG(status)) + " (" + ::strsignal(WTERMSIG(status)) + ")";
 }
 
 }  // namespace
 
 Result<TerminatorProcess> TerminatorProcess::start(const loader::Datapath& datapath,
                                                    const TerminatorSettings& settings) {
-    int channel[2], life[2];
+    int channel[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, channel) != 0) return failed("make, channel");
     TerminatorProcess process;
     process.channel_.reset(channel[0]);
     UniqueFd child_channel(channel[1]);
-    if (::pipe2(life, O_CLOEXEC) != 0) return failed("make, life line");
-    UniqueFd child_life(life[0]);
-    process.life_line_.reset(life[1]);
-
-    const pid_t pid = ::fork();
-    if (pid < 0) return failed("start, terminator");
-    if (pid == 0) {
-        const auto end =
-            live_as_terminator(inherit(datapath, settings, child_channel.get()), settings.identity, child_life.get());
-        if (!end) spdlog::error("terminator: {}", end.error().message);
-        ::_exit(end ? 0 : 1);
-    }
-    process.pid_ = pid;
-    process.process_.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!process.process_) return failed("watch, terminator");
+    TerminatorOptions options = inherit(datapath, settings, child_channel.get());
+    ChildOptions child{"umbra-worker", settings.identity, descriptors_of(options),
+                       [&options] { return run_terminator(std::move(options)); }};
+    auto started = ChildProcess::start(child);
+    let_go(options);
+    if (!started) return started.error();
+    process.child_.emplace(std::move(*started));
     return process;
 }
 
-TerminatorProcess::~TerminatorProcess() {
-    if (pid_ > 0) stop(std::chrono::milliseconds(0));
+Result<TerminatorProcess> TerminatorProcess::adopt(UniqueFd connection, const loader::Datapath& datapath,
+                                                   const TerminatorSettings& settings) {
+    TerminatorProcess process;
+    TerminatorOptions options = inherit(datapath, settings, -1);
+    const auto sent = send_setup(connection.get(), options);
+    let_go(options);
+    if (!sent) return sent.error();
+    if (!answers_within(connection.get(), kPlanPatience))
+        return Error{ErrorCode::failure, "set up, terminator: it did not answer in time"};
+    const auto answer = read_setup_answer(connection.get());
+    if (!answer) return answer.error();
+    process.self_report_ = *answer;
+    process.channel_ = std::move(connection);
+    return process;
 }
 
 Result<void> TerminatorProcess::send(const PlanMessage& message) {
     if (auto sent = send_plan(channel_.get(), message); !sent) return sent;
-    pollfd answer{channel_.get(), POLLIN, 0};
-    int ready = 0;
-    do ready = ::poll(&answer, 1, static_cast<int>(kPlanPatience.count()));
-    while (ready < 0 && errno == EINTR);
-    if (ready == 0) return Error{ErrorCode::failure, "hand over, plan: the terminator did not answer in time"};
+    if (!answers_within(channel_.get(), kPlanPatience))
+        return Error{ErrorCode::failure, "hand over, plan: the terminator did not answer in time"};
     char byte = 0;
-    if (ready < 0 || ::recv(channel_.get(), &byte, 1, MSG_DONTWAIT) != 1 || byte != 1)
+    if (::recv(channel_.get(), &byte, 1, MSG_DONTWAIT) != 1 || byte != 1)
         return Error{ErrorCode::failure, "hand over, plan: the terminator refused it or has ended"};
     return {};
 }
 
-bool TerminatorProcess::ends_within(std::chrono::milliseconds time) const {
-    const auto deadline = std::chrono::steady_clock::now() + time;
-    while (true) {
-        const auto left =
-            std::chrono::duration_cast<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now());
-        pollfd end{process_.get(), POLLIN, 0};
-        const int ready = ::poll(&end, 1, static_cast<int>(std::max<std::int64_t>(left.count(), 0)));
-        if (ready > 0) return true;
-        if (ready == 0 || errno != EINTR) return false;
-    }
+bool TerminatorProcess::has_ended() const {
+    if (child_) return true;  // its process_fd() is readable for nothing else
+    char byte = 0;
+    const auto got = ::recv(channel_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
 }
 
 std::string TerminatorProcess::stop(std::chrono::milliseconds patience) {
+    if (child_) {
+        channel_.reset();
+        return child_->stop(patience);
+    }
+    if (!channel_) return "";
+    ::shutdown(channel_.get(), SHUT_WR);
+    const bool ended = answers_within(channel_.get(), patience) && has_ended();
     channel_.reset();
-    const bool in_time = process_ && ends_within(patience);
-    life_line_.reset();
-    if (!in_time && process_ && !ends_within(kKillPatience)) return "it does not end";
-    int status = 0;
-    if (::waitpid(std::exchange(pid_, 0), &status, 0) < 0) return "";
-    return describe_end(status);
+    return ended ? "" : "its connection was closed before it had ended";
+}
+
+void TerminatorProcess::kill() {
+    if (child_)
+        child_->kill();
+    else if (channel_)
+        ::shutdown(channel_.get(), SHUT_RDWR);
 }
 
 }  // namespace umbra::agent

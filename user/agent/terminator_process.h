@@ -1,14 +1,14 @@
-// TerminatorProcess: the child process that parses the traffic, as the loader sees it. Owns its channel, its process
-// descriptor and its life line: a pipe whose end kills the child, by the kernel, however the loader ended. (The signal
-// of PR_SET_PDEATHSIG would be refused: the child is another user's and the loader has no CAP_KILL.)
+// TerminatorProcess: the process that parses the traffic, as the loader sees it: a child of its own, or, where the
+// loader may not change users, one that somebody else started (a container of the same pod) and that has connected.
 #pragma once
 
 #include <sys/types.h>
 
 #include <chrono>
+#include <optional>
 #include <string>
-#include <utility>
 
+#include "agent/child_process.h"
 #include "agent/privileges.h"
 #include "base/result.h"
 #include "base/unique_fd.h"
@@ -32,31 +32,33 @@ class TerminatorProcess {
 public:
     // Forks: the calling process must have one thread.
     static Result<TerminatorProcess> start(const loader::Datapath& datapath, const TerminatorSettings& settings);
-    TerminatorProcess(TerminatorProcess&& other) noexcept
-        : pid_(std::exchange(other.pid_, 0)),
-          process_(std::move(other.process_)),
-          channel_(std::move(other.channel_)),
-          life_line_(std::move(other.life_line_)) {}
+    // connection: SOCK_SEQPACKET, of a peer that may be the terminator. Waits for its answer; bounded.
+    static Result<TerminatorProcess> adopt(UniqueFd connection, const loader::Datapath& datapath,
+                                           const TerminatorSettings& settings);
+    TerminatorProcess(TerminatorProcess&&) = default;
     TerminatorProcess& operator=(TerminatorProcess&&) = delete;
-    ~TerminatorProcess();
 
-    pid_t pid() const { return pid_; }
-    int process_fd() const { return process_.get(); }  // readable when it has ended
+    pid_t pid() const { return child_ ? child_->pid() : 0; }  // 0: adopted
+    // What an adopted one says of itself, as JSON.
+    const std::string& self_report() const { return self_report_; }
+    // Becomes readable when it has ended; of an adopted one also for other reasons, so ask has_ended().
+    int process_fd() const { return child_ ? child_->process_fd() : channel_.get(); }
+    bool has_ended() const;
 
     // Returns when all workers use the plan; bounded. After a failure the process is of no use any more.
     Result<void> send(const PlanMessage& message);
 
     // Lets it drain and end, kills it when that takes longer. Returns how it ended, empty if in good order.
     std::string stop(std::chrono::milliseconds patience);
-    // Kills it. It ends through process_fd().
-    void kill() { life_line_.reset(); }
+    // Kills it, or parts from an adopted one. It ends through process_fd().
+    void kill();
 
 private:
     TerminatorProcess() = default;
-    bool ends_within(std::chrono::milliseconds time) const;
 
-    pid_t pid_ = 0;
-    UniqueFd process_, channel_, life_line_;
+    std::optional<ChildProcess> child_;
+    std::string self_report_;
+    UniqueFd channel_;
 };
 
 }  // namespace umbra::agent

@@ -50,7 +50,7 @@ Json changes(const rules::DocumentSet& before, const rules::DocumentSet& after) 
     Json list = Json::array();
     for (const auto& [key, object] : after.objects()) {
         const rules::Object* known = before.find(key);
-        if (known && known->text == object.text) continue;
+        if (known && known->text == object->text) continue;
         list.push_back({{"object", key.to_string()}, {"change", known ? "changed" : "added"}});
     }
     for (const auto& [key, object] : before.objects()) {
@@ -150,6 +150,7 @@ Response Verbs::put_in_force(rules::LoadOutcome outcome) {
                 {"diagnostics", rules::print_diagnostics(outcome.diagnostics)}};
     if (!runtime_.terminator()) result["note"] = "the terminator is being restarted; the rules are in force with it";
     store_.accept(std::move(outcome));
+    if (cluster_) cluster_->recheck();
     return Response::success(std::move(result));
 }
 
@@ -179,7 +180,7 @@ Response Verbs::get(const Json& request) {
     if (what == "rules")
         rows = rule_rows(store_.plan(), name);
     else if (what == "policies")
-        rows = policy_rows(store_.documents(), name);
+        rows = policy_rows(store_.all_documents(), name);
     else if (what == "endpoints")
         rows = endpoint_rows(store_.plan(), name);
     else
@@ -200,7 +201,11 @@ Response Verbs::diff(const Json& request) {
          {"diagnostics", rules::print_diagnostics(outcome.diagnostics)}});
 }
 
-Response Verbs::status(const Json&) { return Response::success(status_report(options_, runtime_, store_)); }
+Response Verbs::status(const Json&) {
+    Json status = status_report(options_, runtime_, store_);
+    if (cluster_) status["kubernetes"] = cluster_->status();
+    return Response::success(std::move(status));
+}
 
 Response Verbs::ledger(const Json&) {
     const auto reading = runtime_.ledger().read();

@@ -2,6 +2,7 @@
 // error. Mutations are for root and the agent's user, and each leaves a line with the uid in the log.
 #pragma once
 
+#include "agent/cluster.h"
 #include "agent/options.h"
 #include "agent/rule_store.h"
 #include "agent/runtime.h"
@@ -15,6 +16,9 @@ public:
     // All of them outlive the verbs.
     Verbs(const AgentOptions& options, Runtime& runtime, RuleStore& store)
         : options_(options), runtime_(runtime), store_(store) {}
+
+    // Also reported, and told of changes; outlives the verbs.
+    void attend(Cluster& cluster) { cluster_ = &cluster; }
 
     control::Response answer(const control::Peer& peer, const control::Json& request);
 
@@ -37,6 +41,7 @@ private:
     const AgentOptions& options_;
     Runtime& runtime_;
     RuleStore& store_;
+    Cluster* cluster_ = nullptr;
 };
 
 }  // namespace umbra::agent

@@ -1,8 +1,10 @@
 #include "cli/cli.h"
 
 #include <ostream>
+#include <string_view>
 
 #include "cli/command.h"
+#include "cli/kubectl.h"
 
 namespace umbra::cli {
 
@@ -19,20 +21,28 @@ constexpr const char* kFooter = R"(Examples:
 
 Exit codes: 0 ok, 1 failure, 2 usage, 3 invalid rules, 4 privilege missing, 5 kernel feature missing.)";
 
-// CLI11 speaks by exceptions; here they end.
-int parse(CLI::App& app, int argc, const char* const* argv, Console& console) {
-    constexpr int kUsage = static_cast<int>(ErrorCode::usage);
-    try {
-        app.parse(argc, argv);
-    } catch (const CLI::ParseError& error) {
-        return app.exit(error, console.out, console.err) == 0 ? 0 : kUsage;
-    }
-    return -1;
-}
+// kubectl runs `kubectl umbra` as kubectl-umbra; `umbra kubectl` is the same.
+bool is_plugin(std::string_view program) { return program.substr(program.find_last_of('/') + 1) == "kubectl-umbra"; }
 
 }  // namespace
 
+int run_app(CLI::App& app, Action& action, std::vector<std::string> arguments, Console& console) {
+    constexpr int kUsage = static_cast<int>(ErrorCode::usage);
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    try {
+        app.parse(reversed);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error, console.out, console.err) == 0 ? 0 : kUsage;
+    }
+    return action(console);
+}
+
 int run_cli(int argc, const char* const* argv, std::ostream& out, std::ostream& err) {
+    Console console{out, err};
+    std::vector<std::string> arguments(argv + (argc > 0 ? 1 : 0), argv + argc);
+    if (argc > 0 && is_plugin(argv[0])) return run_kubectl(std::move(arguments), console);
+    if (!arguments.empty() && arguments[0] == "kubectl")
+        return run_kubectl({arguments.begin() + 1, arguments.end()}, console);
     CLI::App app(
         "Umbra mirrors live traffic of one node to another version of a service.\n"
         "The primary is never touched; what the mirror gets is exact or absent; every loss has a reason.",
@@ -42,12 +52,13 @@ int run_cli(int argc, const char* const* argv, std::ostream& out, std::ostream& 
     app.footer(kFooter);
     app.get_formatter()->column_width(34);
     Action action;
-    for (const auto setup : {setup_run, setup_check, setup_explain, setup_apply, setup_get, setup_delete, setup_diff,
-                             setup_status, setup_ledger, setup_streams, setup_replay, setup_controller, setup_version})
+    for (const auto setup :
+         {setup_run, setup_check, setup_explain, setup_apply, setup_get, setup_delete, setup_diff, setup_status,
+          setup_ledger, setup_streams, setup_replay, setup_terminator, setup_controller, setup_exporter, setup_install,
+          setup_uninstall, setup_version})
         setup(app, action);
-    Console console{out, err};
-    if (const int code = parse(app, argc, argv, console); code >= 0) return code;
-    return action(console);
+    app.add_subcommand("kubectl", "all agents of a cluster at once; the same as kubectl umbra");
+    return run_app(app, action, std::move(arguments), console);
 }
 
 }  // namespace umbra::cli

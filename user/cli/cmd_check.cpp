@@ -15,14 +15,18 @@ constexpr const char* kFooter = R"(Examples:
 int run_check(const std::vector<std::string>& files, Console& console) {
     const auto outcome = load_files(console, files);
     if (!outcome) return report(console, outcome.error());
-    const auto rows = rules::list_rules(outcome->plan);
-    console.out << "ok: " << rows.size() << (rows.size() == 1 ? " rule, " : " rules, ") << outcome->plan.origins.size()
-                << (outcome->plan.origins.size() == 1 ? " endpoint" : " endpoints") << " to mirror\n";
-    for (const auto& row : rows) console.out << "  " << row.key << ": " << row.status << "\n";
+    print_checked(console, outcome->plan);
     return 0;
 }
 
 }  // namespace
+
+void print_checked(Console& console, const rules::Plan& plan) {
+    const auto rows = rules::list_rules(plan);
+    console.out << "ok: " << rows.size() << (rows.size() == 1 ? " rule, " : " rules, ") << plan.origins.size()
+                << (plan.origins.size() == 1 ? " endpoint" : " endpoints") << " to mirror\n";
+    for (const auto& row : rows) console.out << "  " << row.key << ": " << row.status << "\n";
+}
 
 void setup_check(CLI::App& app, Action& action) {
     auto files = std::make_shared<std::vector<std::string>>();

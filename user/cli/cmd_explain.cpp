@@ -24,7 +24,7 @@ struct ExplainOptions {
     std::string flow;
     std::string request;
     std::vector<std::string> headers;
-    std::string socket;
+    PlanSource plan;
 };
 
 // A request's parts; the view points into them.
@@ -74,12 +74,12 @@ Result<Request> parse_request(const ExplainOptions& options) {
     return request;
 }
 
-Result<rules::Plan> find_plan(const ExplainOptions& options, Console& console) {
-    if (!options.files.empty()) {
-        auto outcome = load_files(console, options.files);
+Result<rules::Plan> local_plan(Console& console, const std::vector<std::string>& files, const std::string& socket) {
+    if (!files.empty()) {
+        auto outcome = load_files(console, files);
         return outcome ? Result<rules::Plan>(std::move(outcome->plan)) : outcome.error();
     }
-    const auto answer = ask_agent(console, options.socket, {{"verb", "plan"}});
+    const auto answer = ask_agent(console, socket, {{"verb", "plan"}});
     if (!answer) return answer.error();
     return rules::plan_from_json(answer->value("plan", ""));
 }
@@ -97,7 +97,7 @@ int run_explain(const ExplainOptions& options, Console& console) {
         if (!parsed) return report(console, parsed.error());
         request = std::move(*parsed);
     }
-    const auto plan = find_plan(options, console);
+    const auto plan = options.plan(console, options.files);
     if (!plan) return report(console, plan.error());
     if (request)
         console.out << rules::explain_request(*plan, flow, request->view());
@@ -108,11 +108,11 @@ int run_explain(const ExplainOptions& options, Console& console) {
 
 }  // namespace
 
-void setup_explain(CLI::App& app, Action& action) {
+CLI::App* add_explain(CLI::App& app, Action& action, PlanSource plan) {
     auto options = std::make_shared<ExplainOptions>();
+    options->plan = std::move(plan);
     CLI::App* verb = app.add_subcommand(
         "explain", "print the plan, or which rule a flow or request belongs to, why, and where it is mirrored");
-    verb->footer(kFooter);
     add_files(*verb, options->files);
     verb->add_option("--flow", options->flow, "a connection, client first")->type_name("SRC:PORT>DST:PORT");
     CLI::Option* request =
@@ -122,9 +122,18 @@ void setup_explain(CLI::App& app, Action& action) {
         ->expected(1)
         ->take_all()
         ->needs(request);
-    add_socket(*verb, options->socket);
     verb->callback(
         [options, &action] { action = [options](Console& console) { return run_explain(*options, console); }; });
+    return verb;
+}
+
+void setup_explain(CLI::App& app, Action& action) {
+    auto socket = std::make_shared<std::string>();
+    CLI::App* verb = add_explain(app, action, [socket](Console& console, const std::vector<std::string>& files) {
+        return local_plan(console, files, *socket);
+    });
+    verb->footer(kFooter);
+    add_socket(*verb, *socket);
 }
 
 }  // namespace umbra::cli

@@ -48,6 +48,9 @@ void setup_run(CLI::App& app, Action& action) {
         ->type_name("DEVICE")
         ->expected(1)
         ->take_all();
+    verb->add_option("--netns", options->agent.netns,
+                     "work in this network namespace, e.g. a pod's; needs CAP_SYS_ADMIN to enter it")
+        ->type_name("PATH");
     verb->add_option("--mode", options->mode,
                      "strict: mirror what the server acknowledged; one-sided: do not wait for it")
         ->check(CLI::IsMember({"strict", "one-sided"}))
@@ -72,6 +75,21 @@ void setup_run(CLI::App& app, Action& action) {
         ->type_name("PERCENT[,SEED]")
         ->group("");  // not for the help: see user/capture/README.md
     add_socket(*verb, options->agent.socket);
+    verb->add_option("--group", options->agent.group,
+                     "group, by name or number, whose members may read the control socket and be the terminator or "
+                     "controller of the options below")
+        ->type_name("GROUP")
+        ->capture_default_str();
+    verb->add_option("--terminator-socket", options->agent.terminator_socket,
+                     "do not start the terminator: wait for `umbra terminator` at this socket")
+        ->type_name("PATH");
+    verb->add_option("--controller-socket", options->agent.controller_socket,
+                     "rules and endpoints also come from `umbra controller`, which connects here")
+        ->type_name("PATH");
+    verb->add_option("--node", options->agent.node,
+                     "name of this Kubernetes node: endpoints of other nodes are left to their agents")
+        ->envname("NODE_NAME")
+        ->type_name("NAME");
     verb->add_option("--log-level", options->agent.log_level, "lowest level that is logged to standard error")
         ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
         ->type_name("LEVEL")

@@ -34,8 +34,20 @@ void setup_status(CLI::App& app, Action& action);
 void setup_ledger(CLI::App& app, Action& action);
 void setup_streams(CLI::App& app, Action& action);
 void setup_replay(CLI::App& app, Action& action);
+void setup_terminator(CLI::App& app, Action& action);
 void setup_controller(CLI::App& app, Action& action);
+void setup_exporter(CLI::App& app, Action& action);
 void setup_version(CLI::App& app, Action& action);
+void setup_install(CLI::App& app, Action& action);
+void setup_uninstall(CLI::App& app, Action& action);
+
+// `explain` with any source of the plan; `check`'s verdict.
+using PlanSource = std::function<Result<rules::Plan>(Console& console, const std::vector<std::string>& files)>;
+CLI::App* add_explain(CLI::App& app, Action& action, PlanSource plan);
+void print_checked(Console& console, const rules::Plan& plan);
+
+// Parses and carries out; CLI11's exceptions end here.
+int run_app(CLI::App& app, Action& action, std::vector<std::string> arguments, Console& console);
 
 // "error: MESSAGE" and "  hint: HINT"; returns the exit code.
 int report(Console& console, const Error& error);

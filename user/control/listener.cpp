@@ -61,14 +61,14 @@ Result<void> make_directory(const std::string& directory, std::optional<gid_t> r
 }
 
 // Only a socket that nobody listens on is removed.
-Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
+Result<void> remove_stale(const std::string& path, const sockaddr_un& address, int type) {
     struct stat status {};
     if (::lstat(path.c_str(), &status) != 0) return errno == ENOENT ? Result<void>() : failed("look at", path, errno);
     if (!S_ISSOCK(status.st_mode)) {
         return Error{ErrorCode::failure, "listen on '" + path + "': a file that is no socket is in the way",
                      "remove it, or choose another path with --socket"};
     }
-    const UniqueFd probe(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    const UniqueFd probe(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!probe) return failed("open socket for", path, errno);
     const int result = ::connect(probe.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
     if (result == 0 || errno != ECONNREFUSED) {
@@ -80,7 +80,7 @@ Result<void> remove_stale(const std::string& path, const sockaddr_un& address) {
 
 }  // namespace
 
-Result<Listener> Listener::bind(const std::string& path, std::optional<gid_t> readers) {
+Result<Listener> Listener::bind(const std::string& path, std::optional<gid_t> readers, int type) {
     const auto address = unix_address(path);
     if (!address) return address.error();
     const std::string parent = std::filesystem::path(path).parent_path().string();
@@ -88,9 +88,9 @@ Result<Listener> Listener::bind(const std::string& path, std::optional<gid_t> re
     if (auto made = make_directory(directory, readers); !made) return made.error();
     const auto lock = lock_directory(directory);
     if (!lock) return lock.error();
-    if (auto removed = remove_stale(path, *address); !removed) return removed.error();
+    if (auto removed = remove_stale(path, *address, type); !removed) return removed.error();
 
-    UniqueFd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    UniqueFd socket(::socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return failed("open socket for", path, errno);
     const Umask mask(0117);
     if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)

@@ -2,6 +2,7 @@
 // of a living one. The file goes with the object. Who is served is decided by server.h.
 #pragma once
 
+#include <sys/socket.h>
 #include <sys/types.h>
 
 #include <optional>
@@ -16,7 +17,8 @@ namespace umbra::control {
 class Listener {
 public:
     // Makes the directory (0750) if it is missing. readers: the group that may connect.
-    static Result<Listener> bind(const std::string& path, std::optional<gid_t> readers);
+    // type: SOCK_STREAM or SOCK_SEQPACKET.
+    static Result<Listener> bind(const std::string& path, std::optional<gid_t> readers, int type = SOCK_STREAM);
     Listener(Listener&& other) noexcept
         : path_(std::exchange(other.path_, {})), inode_(other.inode_), socket_(std::move(other.socket_)) {}
     Listener& operator=(Listener&&) = delete;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <string>
 #include <vector>
@@ -39,11 +40,15 @@ Result<Peer> identify_peer(int socket, std::optional<gid_t> readers) {
     return peer;
 }
 
-std::optional<gid_t> find_group(const char* name) {
+std::optional<gid_t> find_group(const std::string& name) {
+    gid_t number = 0;
+    const char* end = name.data() + name.size();
+    if (const auto [stop, error] = std::from_chars(name.data(), end, number); error == std::errc{} && stop == end)
+        return number;
     group found{};
     group* result = nullptr;
     std::vector<char> buffer(64 * 1024);
-    if (::getgrnam_r(name, &found, buffer.data(), buffer.size(), &result) != 0 || !result) return std::nullopt;
+    if (::getgrnam_r(name.c_str(), &found, buffer.data(), buffer.size(), &result) != 0 || !result) return std::nullopt;
     return result->gr_gid;
 }
 

@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <optional>
+#include <string>
 
 #include "base/result.h"
 
@@ -18,6 +19,7 @@ struct Peer {
 // Root and the agent's own user may do everything, members of the reader group may read.
 Result<Peer> identify_peer(int socket, std::optional<gid_t> readers);
 
-std::optional<gid_t> find_group(const char* name);
+// name: of a group, or its number.
+std::optional<gid_t> find_group(const std::string& name);
 
 }  // namespace umbra::control

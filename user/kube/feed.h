@@ -2,10 +2,10 @@
 // one stream socket. Frames as on the control socket (control/frame.h): four bytes of length, then JSON.
 //
 // controller to loader, Changes: objects that came, changed or went since the last frame, cut down to what Umbra reads
-// (trim.h); they keep apiVersion, kind and metadata. `synced` is true from the frame on that completes the first picture
-// of everything demanded, and stays true while the API is away: the last good picture is kept.
-// loader to controller: Demand, what the loader needs to be told about, whenever it changes; and Report, the state of
-// each rule and policy that came over the feed, whenever it changes.
+// (trim.h); they keep apiVersion, kind and metadata. `synced` is true from the frame on that completes the first
+// picture of everything demanded, and stays true while the API is away: the last good picture is kept. loader to
+// controller: Demand, what the loader needs to be told about, whenever it changes; and Report, the state of each rule
+// and policy that came over the feed, whenever it changes.
 //
 // Both ends treat a broken frame as the end of the connection. After a reconnect the controller sends everything anew,
 // beginning with `reset`, and the loader drops, once `synced` comes, what it was not told again.
@@ -37,9 +37,9 @@ struct ObjectName {
 struct Changes {
     bool reset = false;
     bool synced = false;
-    std::vector<Json> objects;         // came or changed
+    std::vector<Json> objects;  // came or changed
     std::vector<ObjectName> deleted;
-    Json health;                       // null: unchanged; else as in health.h, whole
+    Json health;  // null: unchanged; else as in health.h, whole
 
     bool empty() const { return !reset && objects.empty() && deleted.empty() && health.is_null(); }
 };

@@ -71,7 +71,6 @@ void ApiClient::Transfer::set_basics() {
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_2TLS);
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, 1L);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request_.fresh_connection ? 1L : 0L);
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, kConnectMs);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
@@ -98,6 +97,8 @@ void ApiClient::Transfer::set_address(const ClusterConfig& config) {
         curl_easy_setopt(handle(), CURLOPT_CONNECT_TO, connect_to_.get());
         add_header("Host: " + host);
     }
+    // Waits for a connection to share; without TLS, none tells whether it can be shared.
+    curl_easy_setopt(handle(), CURLOPT_PIPEWAIT, server.starts_with("https:") ? 1L : 0L);
     curl_easy_setopt(handle(), CURLOPT_URL, (server + request_.path).c_str());
 }
 

@@ -1,7 +1,6 @@
 #include "loader/attach_planner.h"
 
 #include <algorithm>
-#include <set>
 
 #include "umbra/abi/rule.h"
 
@@ -110,7 +109,7 @@ private:
     void place_on_link(const Endpoint& endpoint, std::uint32_t ifindex) {
         const LinkInfo* link = find_link(input_.links, ifindex);
         if (link && link->kind == "bridge") return place_behind_bridge(endpoint, *link);
-        if (!link || !leads_to_guest(*link) || !is_usable(*link))
+        if (!link || !leads_to_guest(*link) || !is_usable(*link) || input_.to_gateways.contains(ifindex))
             return leave_remote(endpoint, "on the network of '" + (link ? link->name : std::string("?")) + "'");
         plan_.placements[endpoint] = {UMBRA_SIDE_BEHIND, ifindex};
         attach(*link, 0, "behind this device");

@@ -4,8 +4,8 @@
 //   address of this host         LOCAL   every device that receives packets for it: all that are up, lo included, but
 //                                        ports (their bridge or bond sees the packet) and devices stacked on an
 //                                        attached one without an envelope (VLAN, macvlan: the lower one sees it)
-//   on-link behind veth, netkit  BEHIND  that device
-//   or tun
+//   on-link behind veth, netkit  BEHIND  that device, unless it leads to a gateway: then the other end is a network, as
+//   or tun                       that of a node that is itself a container, and the address another host's
 //   on-link behind a bridge      BEHIND_PORT  the bridge's virtual ports, so that traffic between two ports is seen
 //   anything else                remote: another host's agent mirrors it
 //
@@ -16,6 +16,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -60,6 +61,7 @@ struct AttachInput {
     std::vector<LinkInfo> links;
     std::vector<std::uint32_t> excluded;  // ifindexes of our capture devices
     std::vector<std::string> named;       // --iface
+    std::set<std::uint32_t> to_gateways;  // ifindexes of devices that routes use with a gateway
     RouteLookup route;
 };
 

@@ -66,6 +66,7 @@ Result<AttachPlan> Datapath::plan_devices(const rules::Plan& plan) {
     input.links = std::move(*links);
     input.excluded = {capture_.ifindex(), capture_ip_.ifindex()};
     input.named = options_.ifaces;
+    input.to_gateways = gateway_devices(netlink_);
     input.route = [this](const IpAddress& address) { return lookup_route(netlink_, address); };
     std::vector<Endpoint> endpoints;
     endpoints.reserve(plan.origins.size());

@@ -2,21 +2,37 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace umbra::loader {
 
 namespace {
 
+bool has_gateway(const NetlinkAttributes& attributes) {
+    return attributes.find(RTA_GATEWAY) || attributes.find(RTA_VIA);
+}
+
 RouteAnswer::Kind kind_of(const rtmsg& route, const NetlinkAttributes& attributes) {
     switch (route.rtm_type) {
         case RTN_LOCAL:
             return RouteAnswer::Kind::local;
         case RTN_UNICAST:
-            return attributes.find(RTA_GATEWAY) || attributes.find(RTA_VIA) ? RouteAnswer::Kind::gateway
-                                                                            : RouteAnswer::Kind::on_link;
+            return has_gateway(attributes) ? RouteAnswer::Kind::gateway : RouteAnswer::Kind::on_link;
         default:
             return RouteAnswer::Kind::unreachable;
+    }
+}
+
+// A route with several next hops lists them in one attribute.
+void add_next_hops(std::span<const std::byte> hops, std::set<std::uint32_t>& devices) {
+    rtnexthop hop{};
+    while (hops.size() >= sizeof(hop)) {
+        std::memcpy(&hop, hops.data(), sizeof(hop));
+        if (hop.rtnh_len < sizeof(hop) || hop.rtnh_len > hops.size()) return;
+        const NetlinkAttributes attributes(hops.subspan(sizeof(hop), hop.rtnh_len - sizeof(hop)));
+        if (has_gateway(attributes)) devices.insert(static_cast<std::uint32_t>(hop.rtnh_ifindex));
+        hops = hops.subspan(std::min<std::size_t>(hops.size(), RTNH_ALIGN(hop.rtnh_len)));
     }
 }
 
@@ -42,6 +58,20 @@ RouteAnswer lookup_route(NetlinkSocket& netlink, const IpAddress& address) {
     });
     if (error) answer = {RouteAnswer::Kind::unreachable, 0, std::strerror(error)};
     return answer;
+}
+
+std::set<std::uint32_t> gateway_devices(NetlinkSocket& netlink) {
+    std::set<std::uint32_t> devices;
+    NetlinkMessage request(RTM_GETROUTE, NLM_F_DUMP);
+    request.header(rtmsg{});
+    netlink.exchange(request, [&](const NetlinkReply& reply) {
+        const auto route = reply.header<rtmsg>();
+        if (reply.type != RTM_NEWROUTE || !route || route->rtm_type != RTN_UNICAST) return;
+        const auto attributes = reply.attributes<rtmsg>();
+        if (has_gateway(attributes)) devices.insert(attributes.u32(RTA_OIF).value_or(0));
+        if (const auto hops = attributes.find(RTA_MULTIPATH)) add_next_hops(*hops, devices);
+    });
+    return devices;
 }
 
 }  // namespace umbra::loader

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <set>
 #include <string>
 
 #include "loader/netlink.h"
@@ -17,5 +18,8 @@ struct RouteAnswer {
 };
 
 RouteAnswer lookup_route(NetlinkSocket& netlink, const IpAddress& address);
+
+// The devices that lead to gateways, by ifindex: other hosts are behind them, whatever kind of device they are.
+std::set<std::uint32_t> gateway_devices(NetlinkSocket& netlink);
 
 }  // namespace umbra::loader

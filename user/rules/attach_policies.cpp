@@ -15,9 +15,10 @@ void report_unknown(const MirrorPolicy& policy, const DocumentSet& documents, Di
     }
     auto hint = did_you_mean(policy.target, names);
     if (hint.empty()) hint = "a policy is for a rule of its own namespace, '" + policy.ns + "'";
-    diagnostics.add(Severity::warning, {policy.location.file, policy.target_at}, "spec.targetRef.name",
-                    "no RouteRule '" + policy.rule_key() + "': MirrorPolicy " + policy.key() + " is not in force",
-                    std::move(hint));
+    diagnostics.add({Severity::warning, policy.location.file, policy.target_at.line, policy.target_at.column,
+                     "spec.targetRef.name",
+                     "no RouteRule '" + policy.rule_key() + "': MirrorPolicy " + policy.key() + " is not in force",
+                     std::move(hint), true});
 }
 
 }  // namespace

@@ -20,6 +20,8 @@ namespace umbra::rules {
 
 struct CompileOptions {
     std::string cluster_domain = "cluster.local";
+    std::string node;  // endpoints known to be on another node are no origins; empty: every endpoint can be one
+    const DocumentSet* beneath = nullptr;  // further documents, where a load's own have none of the same key
 };
 
 // The plan is complete only when no error was reported.

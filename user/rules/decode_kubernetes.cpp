@@ -91,6 +91,9 @@ void decode_pod_status(const FieldReader& status, Pod& pod) {
 SliceEndpoint decode_slice_endpoint(const FieldReader& fields, const std::string& ns) {
     SliceEndpoint endpoint;
     endpoint.addresses = decode_addresses(fields, "addresses");
+    endpoint.node = fields.text("nodeName").value_or("");
+    if (const auto topology = fields.message("topology"); topology && endpoint.node.empty())  // v1beta1
+        endpoint.node = topology->text("kubernetes.io/hostname").value_or("");
     if (const auto conditions = fields.message("conditions")) {
         endpoint.ready = conditions->boolean("ready").value_or(true);
         endpoint.terminating = conditions->boolean("terminating").value_or(false);

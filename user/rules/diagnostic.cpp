@@ -53,7 +53,8 @@ void Diagnostics::add(Diagnostic diagnostic) {
     if (found_.size() < kMaxFindings) {
         found_.push_back(std::move(diagnostic));
     } else if (found_.size() == kMaxFindings) {
-        found_.push_back({Severity::error, diagnostic.file, 0, 0, "", "too many findings, the rest is not shown", ""});
+        found_.push_back(
+            {Severity::error, diagnostic.file, 0, 0, "", "too many findings, the rest is not shown", "", false});
         ++errors_;
     }
 }
@@ -61,7 +62,7 @@ void Diagnostics::add(Diagnostic diagnostic) {
 void Diagnostics::add(Severity severity, const Location& location, std::string path, std::string message,
                       std::string hint) {
     add({severity, location.file, location.at.line, location.at.column, std::move(path), std::move(message),
-         std::move(hint)});
+         std::move(hint), false});
 }
 
 std::vector<Diagnostic> Diagnostics::take() {

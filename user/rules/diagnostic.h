@@ -32,6 +32,7 @@ struct Diagnostic {
     std::string path;  // e.g. "spec.route[0].weight", may be empty
     std::string message;
     std::string hint;
+    bool unresolved = false;  // it is about a name that no document describes
     bool operator==(const Diagnostic&) const = default;
 };
 

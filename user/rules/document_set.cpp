@@ -17,12 +17,16 @@ void DocumentSet::merge(std::vector<Object> objects, Diagnostics& diagnostics) {
                             "keep one of the two or give one another name");
         }
     }
-    for (auto& [key, object] : added) objects_.insert_or_assign(key, std::move(object));
+    for (auto& [key, object] : added) put(std::move(object));
+}
+
+void DocumentSet::add_beneath(const DocumentSet& other) {
+    objects_.insert(other.objects_.begin(), other.objects_.end());
 }
 
 const Object* DocumentSet::find(const ObjectKey& key) const {
     const auto found = objects_.find(key);
-    return found == objects_.end() ? nullptr : &found->second;
+    return found == objects_.end() ? nullptr : found->second.get();
 }
 
 const Object* DocumentSet::find_named(std::string_view kind, std::string_view name) const {
@@ -34,7 +38,7 @@ const Object* DocumentSet::find_named(std::string_view kind, std::string_view na
     std::size_t count = 0;
     for (const auto& [key, object] : objects_) {
         if (key.kind != kind || key.name != name) continue;
-        only = &object;
+        only = object.get();
         ++count;
     }
     return count <= 1 ? only : find({std::string(kind), "default", std::string(name)});
@@ -43,7 +47,8 @@ const Object* DocumentSet::find_named(std::string_view kind, std::string_view na
 bool DocumentSet::remove(std::string_view kind, std::string_view name) {
     const auto* object = find_named(kind, name);
     if (!object) return false;
-    objects_.erase(objects_.find(object->key));
+    const auto key = object->key;
+    objects_.erase(key);
     return true;
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -23,20 +24,27 @@ public:
     const Object* find(const ObjectKey& key) const;
     const Object* find_named(std::string_view kind, std::string_view name) const;
     const Object* find_rule(std::string_view name) const { return find_named("RouteRule", name); }
-    const std::map<ObjectKey, Object>& objects() const { return objects_; }
+    const std::map<ObjectKey, std::shared_ptr<const Object>>& objects() const { return objects_; }
+    // Objects of another set, shared with it, where this one has none of the same key.
+    void add_beneath(const DocumentSet& other);
+    void put(Object object) {
+        auto key = object.key;
+        objects_.insert_or_assign(std::move(key), std::make_shared<const Object>(std::move(object)));
+    }
+    void erase(const ObjectKey& key) { objects_.erase(key); }
 
     // All objects of a kind, by namespace and name.
     template <class T>
     std::vector<const T*> all() const {
         std::vector<const T*> found;
         for (const auto& [key, object] : objects_) {
-            if (const auto* value = std::get_if<T>(&object.value)) found.push_back(value);
+            if (const auto* value = std::get_if<T>(&object->value)) found.push_back(value);
         }
         return found;
     }
 
 private:
-    std::map<ObjectKey, Object> objects_;
+    std::map<ObjectKey, std::shared_ptr<const Object>> objects_;  // shared by the set's copies
 };
 
 }  // namespace umbra::rules

@@ -19,6 +19,7 @@ namespace umbra::rules {
 struct DecodeContext {
     std::string file;
     Diagnostics& diagnostics;
+    std::string ns = "default";  // of objects that name none
 };
 
 // "PATH.KEY", or PATH["KEY"] for keys with other characters.

@@ -121,14 +121,14 @@ std::string describe_change(const DocumentSet& before, const Plan& old_plan, con
     std::string text;
     std::size_t unchanged = 0;
     for (const auto& [key, object] : before.objects()) {
-        if (!after.find(key)) text += "removed    " + key.to_string() + "\n" + diff_lines(object.text, "");
+        if (!after.find(key)) text += "removed    " + key.to_string() + "\n" + diff_lines(object->text, "");
     }
     for (const auto& [key, object] : after.objects()) {
         const auto* old = before.find(key);
         if (!old) {
-            text += "added      " + key.to_string() + "\n" + diff_lines("", object.text);
-        } else if (old->text != object.text) {
-            text += "changed    " + key.to_string() + "\n" + diff_lines(old->text, object.text);
+            text += "added      " + key.to_string() + "\n" + diff_lines("", object->text);
+        } else if (old->text != object->text) {
+            text += "changed    " + key.to_string() + "\n" + diff_lines(old->text, object->text);
         } else {
             ++unchanged;
         }

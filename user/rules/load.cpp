@@ -12,7 +12,13 @@ namespace {
 LoadOutcome finish(const DocumentSet& base, DocumentSet changed, const CompileOptions& options,
                    Diagnostics& diagnostics) {
     LoadOutcome outcome;
-    if (!diagnostics.has_errors()) outcome.plan = compile(changed, options, diagnostics);
+    if (!diagnostics.has_errors() && options.beneath) {
+        DocumentSet whole = changed;
+        whole.add_beneath(*options.beneath);
+        outcome.plan = compile(whole, options, diagnostics);
+    } else if (!diagnostics.has_errors()) {
+        outcome.plan = compile(changed, options, diagnostics);
+    }
     outcome.ok = !diagnostics.has_errors();
     if (outcome.ok) {
         outcome.set = std::move(changed);

@@ -6,6 +6,7 @@ namespace umbra::rules {
 
 Metadata decode_metadata(const FieldReader& document) {
     Metadata metadata;
+    metadata.ns = document.context().ns;
     const auto fields = document.message("metadata");
     if (!fields) {
         if (!document.has("metadata")) document.error("metadata", "is required", "give the object a metadata.name");

@@ -7,6 +7,7 @@
 #include "rules/decode_mirror_policy.h"
 #include "rules/decode_route_rule.h"
 #include "rules/decode_service_entry.h"
+#include "rules/json_node.h"
 #include "rules/suggest.h"
 #include "rules/yaml_reader.h"
 
@@ -43,7 +44,7 @@ bool starts_with(std::string_view text, std::string_view prefix) { return text.s
 
 class ObjectDecoder {
 public:
-    ObjectDecoder(const std::string& file, Diagnostics& diagnostics) : context_{file, diagnostics} {}
+    ObjectDecoder(const SourceText& source, Diagnostics& diagnostics) : context_{source.name, diagnostics, source.ns} {}
 
     void add_document(const YamlDocument& document) {
         const FieldReader fields(context_, document.root, "");
@@ -54,6 +55,12 @@ public:
             if (!fields.has(name)) fields.error(name, "is required", "every document names its apiVersion and kind");
         }
         if (!item.api_version.empty() && !item.kind.empty()) add(std::move(item));
+    }
+
+    void add_api_object(const Node& root, const std::string& kind) {
+        const FieldReader fields(context_, root, "");
+        const bool written = kind == "RouteRule" || kind == "MirrorPolicy";
+        add({root, fields.text("apiVersion").value_or(""), kind, written ? to_yaml(root) + "\n" : "", ""});
     }
 
     std::vector<Object> take() { return std::move(objects_); }
@@ -137,7 +144,7 @@ private:
     }
 
     void report(Severity severity, const Item& item, std::string message, std::string hint = {}) {
-        std::string ns = "default", name = "(no name)";
+        std::string ns = context_.ns, name = "(no name)";
         if (const auto* metadata = item.root.value("metadata")) {
             if (const auto* node = metadata->value("namespace")) ns = node->text;
             if (const auto* node = metadata->value("name")) name = node->text;
@@ -153,9 +160,23 @@ private:
 }  // namespace
 
 std::vector<Object> decode_objects(const SourceText& source, Diagnostics& diagnostics) {
-    ObjectDecoder decoder(source.name, diagnostics);
+    ObjectDecoder decoder(source, diagnostics);
     for (const auto& document : read_yaml(source, diagnostics)) decoder.add_document(document);
     return decoder.take();
+}
+
+std::optional<Object> decode_api_object(const nlohmann::ordered_json& json, Diagnostics& diagnostics) {
+    const Node root = node_from_json(json);
+    const auto text = [](const Node* parent, std::string_view name) {
+        const Node* value = parent ? parent->value(name) : nullptr;
+        return value ? value->text : std::string();
+    };
+    const Node* metadata = root.value("metadata");
+    const std::string kind = text(&root, "kind");
+    ObjectDecoder decoder(kind + " " + text(metadata, "namespace") + "/" + text(metadata, "name"), diagnostics);
+    decoder.add_api_object(root, kind);
+    auto objects = decoder.take();
+    return objects.empty() ? std::nullopt : std::optional(std::move(objects.front()));
 }
 
 }  // namespace umbra::rules

@@ -1,6 +1,8 @@
 // Object: one document as the agent holds it, decoded and with its source text. decode_objects() knows the kinds.
 #pragma once
 
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,5 +36,9 @@ inline constexpr std::size_t kMaxObjectBytes = 1u << 20;
 // Lists are taken apart. Kinds that do not concern mirroring give a note, kinds that could but are not supported a
 // warning. Objects with errors are among the results: use them only when no error was reported.
 std::vector<Object> decode_objects(const SourceText& source, Diagnostics& diagnostics);
+
+// One object of an API, whose findings are named after it ("RouteRule default/x"). Nothing, with a finding, when it is
+// no object of a kind that is read. The text of rules and policies is kept, that of the registry's objects is not.
+std::optional<Object> decode_api_object(const nlohmann::ordered_json& json, Diagnostics& diagnostics);
 
 }  // namespace umbra::rules

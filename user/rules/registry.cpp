@@ -40,7 +40,7 @@ std::map<std::uint16_t, std::uint16_t> slice_ports(const Service& service, const
 
 void add_entry(const ServiceEntry& source, HostEntry& entry) {
     for (const auto& endpoint : source.endpoints) {
-        Instance instance{endpoint.address, &endpoint.labels, {}, true, false};
+        Instance instance{endpoint.address, &endpoint.labels, {}, true};
         for (const auto& port : source.ports) {
             const auto own = endpoint.ports.find(port.name);
             instance.ports.emplace(port.number, own == endpoint.ports.end() ? port.target.number : own->second);
@@ -139,7 +139,8 @@ void Registry::add_pods(const Service& service, HostEntry& entry) const {
         const bool accepts = (pod->ready || service.publish_not_ready) && !pod->terminating;
         for (const auto& address : pod->addresses) {
             if (!of_family(service, address)) continue;
-            entry.instances.push_back({address, &pod->labels, pod_ports(service, *pod), accepts, pod->host_network});
+            entry.instances.push_back(
+                {address, &pod->labels, pod_ports(service, *pod), accepts, pod->host_network, pod->node, false});
         }
     }
 }
@@ -151,7 +152,9 @@ void Registry::add_slice(const Service& service, const EndpointSlice& slice, Hos
         const bool accepts = endpoint.ready && !endpoint.terminating;
         for (const auto& address : endpoint.addresses) {
             entry.instances.push_back({address, known ? &pod->second->labels : &kNoLabels, slice_ports(service, slice),
-                                       accepts, known && pod->second->host_network});
+                                       accepts, known && pod->second->host_network,
+                                       endpoint.node.empty() && known ? pod->second->node : endpoint.node,
+                                       !known && !endpoint.pod.empty()});
         }
     }
 }

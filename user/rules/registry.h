@@ -19,6 +19,8 @@ struct Instance {
     std::map<std::uint16_t, std::uint16_t> ports;  // port of the host -> port of the instance
     bool accepts = true;                           // ready and not terminating: may get new connections
     bool shared_address = false;                   // has the node's address
+    std::string_view node = {};                    // empty when not said
+    bool unknown_pod = false;                      // its pod, and so its labels, was not among the documents
 };
 
 struct HostEntry {

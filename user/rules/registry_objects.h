@@ -54,7 +54,8 @@ struct SliceEndpoint {
     std::vector<IpAddress> addresses;
     bool ready = true;
     bool terminating = false;
-    std::string pod;  // "namespace/name", empty without a targetRef
+    std::string pod;   // "namespace/name", empty without a targetRef
+    std::string node;  // empty when not said
 };
 
 struct EndpointSlice {

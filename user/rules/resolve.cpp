@@ -51,7 +51,8 @@ private:
                 "an explicit domain is used as written; the cluster's is svc." + std::string(context_.cluster_domain);
         }
         if (hint.empty()) hint = "give its Service and Pods, or a ServiceEntry, with -f";
-        warn(ref.at, std::move(path), "no document describes the host '" + host + "': " + effect, std::move(hint));
+        context_.diagnostics.add({Severity::warning, rule_.location.file, ref.at.line, ref.at.column, std::move(path),
+                                  "no document describes the host '" + host + "': " + effect, std::move(hint), true});
     }
 
     void resolve_sources() {
@@ -159,6 +160,11 @@ private:
         });
     }
 
+    // Its own node's agent mirrors it.
+    bool is_elsewhere(const Instance& instance) const {
+        return !context_.node.empty() && !instance.node.empty() && instance.node != context_.node;
+    }
+
     void cover(const HostEntry& host, const Instance& instance, bool selected) {
         if (!in_destination_subnets(instance.address)) return;
         for (const auto& [service_port, port] : instance.ports) {
@@ -166,6 +172,7 @@ private:
             const bool own_mirror = shadows_.count(endpoint) > 0;
             if (selected && own_mirror) ++excluded_;
             if (selected && !own_mirror) ++selected_;
+            if (is_elsewhere(instance)) continue;
             result_.covered.push_back({endpoint, host.host, service_port, selected && !own_mirror});
         }
     }
@@ -189,6 +196,7 @@ private:
         for (const auto* host : hosts) {
             const bool covered = std::find(destinations.begin(), destinations.end(), host) != destinations.end();
             for (const auto& instance : host->instances) {
+                found = found || instance.unknown_pod;
                 if (!labels_match(entry.labels, *instance.labels)) continue;
                 found = true;
                 if (!covered) cover(*host, instance, true);

@@ -29,6 +29,7 @@ struct ResolveContext {
     Registry& registry;
     std::string_view cluster_domain;
     Diagnostics& diagnostics;
+    std::string_view node = {};  // as in CompileOptions
 };
 
 // A rule without match.tcp covers every TCP port of its destination, whatever the port's name says. policy: null

@@ -71,7 +71,7 @@ public:
         if (!host) {
             const auto close = did_you_mean(mirror_.host, context_.registry.host_names());
             off("no document describes the host '" + mirror_.host + "'",
-                close.empty() ? "give its Service and Pods, or a ServiceEntry, with -f" : close);
+                close.empty() ? "give its Service and Pods, or a ServiceEntry, with -f" : close, true);
             return {};
         }
         const auto instances = instances_of(*host, mirror_.labels);
@@ -115,14 +115,14 @@ private:
         warn("'" + host.host + "' has no endpoint at " + port_list(missing) + ": calls there are not mirrored", hint);
     }
 
-    void off(const std::string& reason, std::string hint = {}) {
+    void off(const std::string& reason, std::string hint = {}, bool unresolved = false) {
         mirror_.off_reason = reason;
-        warn("the mirror is off: " + reason, std::move(hint));
+        warn("the mirror is off: " + reason, std::move(hint), unresolved);
     }
 
-    void warn(std::string message, std::string hint) {
-        context_.diagnostics.add(Severity::warning, {written_.file, written_.ref.at}, written_.path, std::move(message),
-                                 std::move(hint));
+    void warn(std::string message, std::string hint, bool unresolved = false) {
+        context_.diagnostics.add({Severity::warning, written_.file, written_.ref.at.line, written_.ref.at.column,
+                                  written_.path, std::move(message), std::move(hint), unresolved});
     }
 
     const WrittenMirror& written_;

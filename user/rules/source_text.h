@@ -12,6 +12,7 @@ namespace umbra::rules {
 struct SourceText {
     std::string name;  // as messages show it: a path, "<stdin>"
     std::string text;
+    std::string ns = "default";  // of objects that name none
 };
 
 inline constexpr std::size_t kMaxFileBytes = 64u << 20;

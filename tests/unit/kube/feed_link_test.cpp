@@ -77,7 +77,7 @@ TEST(FeedLink, ReadsFramesAndWritesThem) {
 }
 
 TEST(FeedLink, ABrokenFrameEndsTheConnection) {
-    for (const std::string bad :
+    for (const std::string& bad :
          {std::string("\x7f\xff\xff\xff", 4), std::string("\0\0\0\2{]", 6), std::string("\0\0\0\2[]", 6)}) {
         const control::SocketDir dir;
         Loader loader(dir.path());

@@ -91,7 +91,7 @@ TEST(WatchSet, WhatIsReplacedStaysUntilItsReplacementIsComplete) {
     });
     World world(api);
     world.scopes = {{&kServices, "web", {}, {}}};
-    world.until([&] { return world.set->settled(); });
+    world.until([&] { return world.logged("end web"); });
     world.scopes = {{&kServices, {}, {}, {}}};
     const auto errors = [&] { return number_at(world.set->health(Picture({}), 0)[0], {"errors"}); };
     world.until([&] { return errors() >= 2; });

@@ -75,6 +75,19 @@ TEST(AttachPlanner, local_address_takes_every_receiving_device_once) {
     EXPECT_TRUE(plan->devices.at(kEth).has_link_header);
 }
 
+TEST(AttachPlanner, behind_a_veth_to_gateways_is_the_network_of_other_hosts) {
+    auto in = input();
+    const auto guest = plan_attachments(in, at("10.2.0.2:80"));
+    ASSERT_TRUE(guest);
+    EXPECT_EQ(devices(*guest), (std::vector<std::uint32_t>{kVeth}));
+    in.to_gateways = {kVeth};
+    const auto neighbour = plan_attachments(in, at("10.2.0.2:80"));
+    ASSERT_TRUE(neighbour);
+    EXPECT_TRUE(neighbour->devices.empty());
+    ASSERT_EQ(neighbour->remote.size(), 1u);
+    EXPECT_EQ(neighbour->remote[0].why, "on the network of 'cali1'");
+}
+
 TEST(AttachPlanner, loopback_address_takes_lo_only) {
     const auto plan = plan_attachments(input(), at("127.0.0.1:80"));
     ASSERT_TRUE(plan);

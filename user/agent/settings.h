@@ -1,0 +1,17 @@
+// From what the command line says to what the agent starts with.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "agent/options.h"
+#include "agent/rule_store.h"
+#include "agent/terminator_process.h"
+
+namespace umbra::agent {
+
+Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std::uint32_t queue_length);
+// Findings go to stderr. node: as in rules::CompileOptions.
+Result<RuleStore> load_rules(const std::vector<std::string>& files, const std::string& node);
+
+}  // namespace umbra::agent

@@ -1,0 +1,184 @@
+#include "terminator/setup_message.h"
+
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "terminator/limit_table.h"
+
+#include "umbra/abi/limits.h"
+
+namespace umbra {
+
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::size_t kSharedDescriptors = 4;  // ledger, worker rows, muted, own
+constexpr std::size_t kWorkerDescriptors = 3;  // queue, bare queue, ring
+constexpr std::size_t kMaxDescriptors = kSharedDescriptors + kWorkerDescriptors * UMBRA_MAX_WORKERS;
+constexpr std::size_t kMaxText = 64 << 10;
+static_assert(kMaxDescriptors <= 253, "SCM_MAX_FD of the kernel");
+
+Error os_failure(const std::string& attempt) { return {ErrorCode::failure, attempt + ": " + std::strerror(errno), {}}; }
+
+Error malformed() {
+    return {ErrorCode::failure, "read setup from the loader: malformed message",
+            "loader and terminator must be of the same version"};
+}
+
+std::string encode(const TerminatorOptions& options) {
+    Json limits = Json::array();
+    for (const auto& row : list_limits({options.reassembly, options.replay}))
+        limits.push_back(row.name + "=" + row.value);
+    return Json{{"version", UMBRA_VERSION},
+                {"workers", options.workers.size()},
+                {"queue_length", options.queue_length},
+                {"one_sided", options.one_sided},
+                {"lost_per_million", options.injected_loss.per_million},
+                {"loss_seed", options.injected_loss.seed},
+                {"hash_seed", options.reassembly.hash_seed},
+                {"limits", std::move(limits)}}
+        .dump();
+}
+
+std::vector<int> descriptors_of(const TerminatorOptions& options) {
+    std::vector<int> fds{options.ledger.get(), options.worker_rows.get(), options.muted.get(), options.own.get()};
+    for (const auto& worker : options.workers)
+        fds.insert(fds.end(), {worker.queue.get(), worker.bare_queue.get(), worker.ring.get()});
+    return fds;
+}
+
+union ControlBuffer {
+    char bytes[CMSG_SPACE(sizeof(int) * kMaxDescriptors)];
+    cmsghdr align;
+};
+
+struct Received {
+    std::string text;
+    std::vector<UniqueFd> fds;
+};
+
+Result<Received> receive(int channel) {
+    Received received;
+    received.text.resize(kMaxText);
+    iovec data{received.text.data(), received.text.size()};
+    ControlBuffer control{};
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    header.msg_control = &control;
+    header.msg_controllen = sizeof control;
+    const auto got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
+    if (got < 0) return os_failure("receive setup from the loader");
+    if (got == 0) return Error{ErrorCode::failure, "receive setup from the loader: it closed the connection"};
+    received.text.resize(static_cast<std::size_t>(got));
+    for (auto* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
+        const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        for (std::size_t i = 0; i < count; ++i) {
+            int fd = -1;
+            std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
+            received.fds.emplace_back(fd);
+        }
+    }
+    if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) return malformed();
+    return received;
+}
+
+template <class Number>
+bool read_number(const Json& json, const char* name, Number& value) {
+    const auto found = json.find(name);
+    if (found == json.end() || !found->is_number_unsigned()) return false;
+    value = found->get<Number>();
+    return true;
+}
+
+Result<void> read_limits(const Json& json, TerminatorOptions& options) {
+    TerminatorLimits limits{options.reassembly, options.replay};
+    const auto list = json.find("limits");
+    if (list == json.end() || !list->is_array()) return malformed();
+    for (const Json& assignment : *list) {
+        if (!assignment.is_string()) return malformed();
+        if (auto set = set_limit(limits, assignment.get<std::string>()); !set) return set;
+    }
+    options.reassembly = limits.reassembly;
+    options.replay = limits.replay;
+    return {};
+}
+
+void take_descriptors(std::vector<UniqueFd>& fds, std::size_t workers, TerminatorOptions& options) {
+    options.ledger = std::move(fds[0]);
+    options.worker_rows = std::move(fds[1]);
+    options.muted = std::move(fds[2]);
+    options.own = std::move(fds[3]);
+    for (std::size_t i = 0; i < workers; ++i) {
+        const std::size_t first = kSharedDescriptors + i * kWorkerDescriptors;
+        options.workers.push_back({std::move(fds[first]), std::move(fds[first + 1]), std::move(fds[first + 2])});
+    }
+}
+
+}  // namespace
+
+Result<void> send_setup(int channel, const TerminatorOptions& options) {
+    std::string text = encode(options);
+    const std::vector<int> fds = descriptors_of(options);
+    iovec data{text.data(), text.size()};
+    ControlBuffer control{};
+    msghdr header{};
+    header.msg_iov = &data;
+    header.msg_iovlen = 1;
+    header.msg_control = &control;
+    header.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
+    auto* part = CMSG_FIRSTHDR(&header);
+    part->cmsg_level = SOL_SOCKET;
+    part->cmsg_type = SCM_RIGHTS;
+    part->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+    std::memcpy(CMSG_DATA(part), fds.data(), fds.size() * sizeof(int));
+    if (::sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return os_failure("send setup to the terminator");
+    return {};
+}
+
+Result<TerminatorOptions> receive_setup(UniqueFd channel) {
+    auto received = receive(channel.get());
+    if (!received) return received.error();
+    const auto json = Json::parse(received->text, nullptr, false);
+    if (!json.is_object()) return malformed();
+    if (const auto version = json.find("version"); version == json.end() || *version != UMBRA_VERSION)
+        return malformed();
+    TerminatorOptions options;
+    std::size_t workers = 0;
+    const auto one_sided = json.find("one_sided");
+    const bool complete = read_number(json, "workers", workers) &&
+                          read_number(json, "queue_length", options.queue_length) &&
+                          read_number(json, "lost_per_million", options.injected_loss.per_million) &&
+                          read_number(json, "loss_seed", options.injected_loss.seed) &&
+                          read_number(json, "hash_seed", options.reassembly.hash_seed) && one_sided != json.end() &&
+                          one_sided->is_boolean();
+    if (!complete || workers == 0 || workers > UMBRA_MAX_WORKERS) return malformed();
+    if (received->fds.size() != kSharedDescriptors + workers * kWorkerDescriptors) return malformed();
+    options.one_sided = one_sided->get<bool>();
+    if (auto read = read_limits(json, options); !read) return read.error();
+    take_descriptors(received->fds, workers, options);
+    options.channel = std::move(channel);
+    return options;
+}
+
+Result<void> acknowledge_setup(int channel, const std::string& identity) {
+    if (::send(channel, identity.data(), identity.size(), MSG_NOSIGNAL) < 0) return os_failure("answer the setup");
+    return {};
+}
+
+Result<std::string> read_setup_answer(int channel) {
+    std::string text(kMaxText, '\0');
+    const auto got = ::recv(channel, text.data(), text.size(), MSG_DONTWAIT);
+    if (got <= 0) return Error{ErrorCode::failure, "read, answer of the terminator: the connection has ended"};
+    text.resize(static_cast<std::size_t>(got));
+    return text;
+}
+
+}  // namespace umbra

@@ -1,10 +1,10 @@
-"""An agent on Kubernetes in a lab: `umbra run --kubernetes` in the node's namespace, an API server outside of it that
-the node reaches through a FaultProxy, pods that are the lab's peers, and Kubernetes objects that say so."""
+"""An agent on Kubernetes in a lab: loader and controller in the node's namespace as in the DaemonSet's pod, an API server
+outside of it that the node reaches through a FaultProxy, pods that are the lab's peers, and Kubernetes objects that say so."""
 import json
 
 import objects
 import rules
-from agent import Agent
+from agent import Agent, binary
 from case import check
 from fault_proxy import FaultProxy
 from lab import Lab, LabError, run, wait_for
@@ -46,15 +46,19 @@ class AgentScene:
         objects.put(self.api, "services", self.ns, objects.service(SERVICE, ((PORT, PORT),)))
         for role, version in self.wanted:
             self.add_pod(role, version)
-        self.agent = Agent(self.lab, args=["--kubernetes", "--kubeconfig", self.config, "--node", self.stage.node,
-                                           "--namespace", self.stage.home, *self.args])
+        self.feed = self.lab.dir / "controller.sock"
+        self.agent = Agent(self.lab, args=["--controller-socket", self.feed, "--node", self.stage.node, *self.args])
         self.agent.start(30)
+        self.controller = self.lab.spawn("node", [
+            binary(), "controller", "--socket", self.feed, "--kubeconfig", self.config, "--node", self.stage.node,
+            "--namespace", self.stage.home], "controller")
 
     def __exit__(self, kind, *_):
         agent = getattr(self, "agent", None)
         if agent:
             if kind is not None and agent.child:
                 print(f"    --- the agent's log ---\n{agent.log()[-6000:]}")
+                print(f"    --- the controller's log ---\n{self.lab.log('controller')[-3000:]}")
             stop_quietly(agent)
         if getattr(self, "proxy", None):
             self.proxy.close()

@@ -15,6 +15,8 @@
 #include "agent/privileges.h"
 #include "agent/runtime.h"
 #include "agent/settings.h"
+#include "agent/side_process.h"
+#include "agent/side_processes.h"
 #include "agent/terminator_life.h"
 #include "agent/verbs.h"
 #include "agent/watched.h"
@@ -80,11 +82,8 @@ public:
     Result<void> run(const Doors& doors, int signals) {
         if (auto used = runtime_.use(store_.plan()); !used) return used;
         if (auto begun = terminator_.begin(); !begun) return begun;
-        if (doors.controller) {
-            cluster_.emplace(io_, store_, runtime_, group_);
-            cluster_->listen(*doors.controller);
-            verbs_.attend(*cluster_);
-        }
+        attend_cluster(doors);
+        start_side_processes();
         auto links = loader::LinkWatcher::make();
         if (!links) return links.error();
         auto server = control::ControlServer::make(
@@ -99,12 +98,37 @@ public:
         log_ready();
         io_.run();
         spdlog::info("stopping");
+        for (auto* side : {&controller_, &exporter_})
+            if (*side) (*side)->end();
         terminator_.end();
         runtime_.stop();
         return {};
     }
 
 private:
+    void attend_cluster(const Doors& doors) {
+        if (!doors.controller && !options_.kubernetes) return;
+        cluster_.emplace(io_, store_, runtime_, group_);
+        if (doors.controller) cluster_->listen(*doors.controller);
+        verbs_.attend(*cluster_);
+    }
+
+    void start_side_processes() {
+        if (options_.kubernetes) {
+            controller_.emplace(io_, "controller", [this]() -> Result<ChildProcess> {
+                UniqueFd connection;
+                auto started = start_controller(options_, connection);
+                cluster_->close();
+                if (started) cluster_->adopt(std::move(connection));
+                return started;
+            });
+            controller_->begin();
+        }
+        if (options_.metrics.empty()) return;
+        exporter_.emplace(io_, "exporter", [this] { return start_exporter(options_); });
+        exporter_->begin();
+    }
+
     void log_ready() const {
         std::vector<std::string> devices;
         for (const auto& point : runtime_.datapath().attach_points()) devices.push_back(point.device);
@@ -161,6 +185,7 @@ private:
     asio::steady_timer refresh_timer_{io_};
     TerminatorLife terminator_;
     std::optional<Cluster> cluster_;
+    std::optional<SideProcess> controller_, exporter_;
     bool refresh_pending_ = false;
 };
 

@@ -20,6 +20,10 @@ struct AgentOptions {
     std::string group = "umbra";    // a name or number: its members may read, and be terminator or controller
     std::string terminator_socket;  // the terminator connects there; empty: the loader forks it
     std::string controller_socket;  // a controller connects there; empty: none does
+    bool kubernetes = false;        // the loader starts a controller of its own
+    std::string kubeconfig;         // empty: $KUBECONFIG, the pod's own, ~/.kube/config
+    std::string context;            // of the kubeconfig; empty: its current one
+    std::string metrics;            // ADDR:PORT of an exporter that the loader starts; empty: none
     std::string netns;              // path of the network namespace to work in; empty: the caller's
     std::string node;               // of Kubernetes; endpoints of other nodes are left to their agents; empty: none
     std::string log_level = "info";

@@ -75,6 +75,19 @@ void setup_run(CLI::App& app, Action& action) {
         ->type_name("PERCENT[,SEED]")
         ->group("");  // not for the help: see user/capture/README.md
     add_socket(*verb, options->agent.socket);
+    auto* kubernetes = verb->add_flag("--kubernetes", options->agent.kubernetes,
+                                      "rules and endpoints also come from a Kubernetes cluster");
+    verb->add_option("--kubeconfig", options->agent.kubeconfig,
+                     "where the cluster is; default: $KUBECONFIG, then the pod's own account; the user 'umbra' must be "
+                     "able to read it")
+        ->needs(kubernetes)
+        ->type_name("PATH");
+    verb->add_option("--context", options->agent.context, "context of the kubeconfig")
+        ->needs(kubernetes)
+        ->type_name("NAME");
+    verb->add_option("--metrics", options->agent.metrics,
+                     "serve /metrics, /healthz and /readyz here, e.g. 127.0.0.1:9464")
+        ->type_name("ADDR:PORT");
     verb->add_option("--group", options->agent.group,
                      "group, by name or number, whose members may read the control socket and be the terminator or "
                      "controller of the options below")
@@ -85,6 +98,7 @@ void setup_run(CLI::App& app, Action& action) {
         ->type_name("PATH");
     verb->add_option("--controller-socket", options->agent.controller_socket,
                      "rules and endpoints also come from `umbra controller`, which connects here")
+        ->excludes(kubernetes)
         ->type_name("PATH");
     verb->add_option("--node", options->agent.node,
                      "name of this Kubernetes node: endpoints of other nodes are left to their agents")

@@ -32,7 +32,9 @@ public:
 
 struct WatchOptions {
     ReflectorTimings timings;
-    TimeNs silence = 0;  // of a watch until it counts as dead; 0: 30 s more than it was asked to last
+    // Of a watch until it counts as dead: servers send bookmarks about every minute. 0: 30 s more than it was asked to
+    // last.
+    TimeNs silence = 150 * kSecond;
     TimeNs list_patience = 60 * kSecond;
     std::size_t lists_at_once = 4;  // their answers are held whole
 };

@@ -173,7 +173,8 @@ std::optional<Object> decode_api_object(const nlohmann::ordered_json& json, Diag
     };
     const Node* metadata = root.value("metadata");
     const std::string kind = text(&root, "kind");
-    ObjectDecoder decoder(kind + " " + text(metadata, "namespace") + "/" + text(metadata, "name"), diagnostics);
+    const SourceText source{kind + " " + text(metadata, "namespace") + "/" + text(metadata, "name"), {}};
+    ObjectDecoder decoder(source, diagnostics);
     decoder.add_api_object(root, kind);
     auto objects = decoder.take();
     return objects.empty() ? std::nullopt : std::optional(std::move(objects.front()));

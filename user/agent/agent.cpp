@@ -31,6 +31,7 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr milliseconds kRefreshDelay{50};
+constexpr milliseconds kControllerPatience{1000};
 
 Result<UniqueFd> block_signals() {
     sigset_t ending;
@@ -98,8 +99,7 @@ public:
         log_ready();
         io_.run();
         spdlog::info("stopping");
-        for (auto* side : {&controller_, &exporter_})
-            if (*side) (*side)->end();
+        end_side_processes();
         terminator_.end();
         runtime_.stop();
         return {};
@@ -127,6 +127,12 @@ private:
         if (options_.metrics.empty()) return;
         exporter_.emplace(io_, "exporter", [this] { return start_exporter(options_); });
         exporter_->begin();
+    }
+
+    void end_side_processes() {
+        if (exporter_) exporter_->end(milliseconds(0));
+        if (cluster_) cluster_->close();  // the controller's sign to end
+        if (controller_) controller_->end(kControllerPatience);
     }
 
     void log_ready() const {

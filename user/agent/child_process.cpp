@@ -94,10 +94,6 @@ ChildProcess::~ChildProcess() {
     if (pid_ > 0) stop(std::chrono::milliseconds(0));
 }
 
-void ChildProcess::ask_to_end() const {
-    if (pid_ > 0) ::kill(pid_, SIGTERM);
-}
-
 bool ChildProcess::ends_within(std::chrono::milliseconds time) const {
     const auto deadline = std::chrono::steady_clock::now() + time;
     while (true) {

@@ -42,7 +42,6 @@ public:
     // Waits for its end, which the caller has asked for, and kills it when that takes longer. Returns how it ended,
     // empty if in good order.
     std::string stop(std::chrono::milliseconds patience);
-    void ask_to_end() const;  // SIGTERM, if we may
     // Kills it. It ends through process_fd().
     void kill() { life_line_.reset(); }
 

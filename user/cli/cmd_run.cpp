@@ -31,6 +31,36 @@ int run_agent_verb(const agent::AgentOptions& options, Console& console) {
     return ended ? 0 : report(console, ended.error());
 }
 
+// The other processes of the agent, and the cluster that one of them watches.
+void add_processes(CLI::App& verb, agent::AgentOptions& options) {
+    auto* kubernetes =
+        verb.add_flag("--kubernetes", options.kubernetes, "rules and endpoints also come from a Kubernetes cluster");
+    verb.add_option("--kubeconfig", options.kubeconfig,
+                    "where the cluster is; default: $KUBECONFIG, then the pod's own account; the user 'umbra' must be "
+                    "able to read it")
+        ->needs(kubernetes)
+        ->type_name("PATH");
+    verb.add_option("--context", options.context, "context of the kubeconfig")->needs(kubernetes)->type_name("NAME");
+    verb.add_option("--metrics", options.metrics, "serve /metrics, /healthz and /readyz here, e.g. 127.0.0.1:9464")
+        ->type_name("ADDR:PORT");
+    verb.add_option("--group", options.group,
+                    "group, by name or number, whose members may read the control socket and be the terminator or "
+                    "controller of the options below")
+        ->type_name("GROUP")
+        ->capture_default_str();
+    verb.add_option("--terminator-socket", options.terminator_socket,
+                    "do not start the terminator: wait for `umbra terminator` at this socket")
+        ->type_name("PATH");
+    verb.add_option("--controller-socket", options.controller_socket,
+                    "rules and endpoints also come from `umbra controller`, which connects here")
+        ->excludes(kubernetes)
+        ->type_name("PATH");
+    verb.add_option("--node", options.node,
+                    "name of this Kubernetes node: endpoints of other nodes are left to their agents")
+        ->envname("NODE_NAME")
+        ->type_name("NAME");
+}
+
 }  // namespace
 
 void setup_run(CLI::App& app, Action& action) {
@@ -75,35 +105,7 @@ void setup_run(CLI::App& app, Action& action) {
         ->type_name("PERCENT[,SEED]")
         ->group("");  // not for the help: see user/capture/README.md
     add_socket(*verb, options->agent.socket);
-    auto* kubernetes = verb->add_flag("--kubernetes", options->agent.kubernetes,
-                                      "rules and endpoints also come from a Kubernetes cluster");
-    verb->add_option("--kubeconfig", options->agent.kubeconfig,
-                     "where the cluster is; default: $KUBECONFIG, then the pod's own account; the user 'umbra' must be "
-                     "able to read it")
-        ->needs(kubernetes)
-        ->type_name("PATH");
-    verb->add_option("--context", options->agent.context, "context of the kubeconfig")
-        ->needs(kubernetes)
-        ->type_name("NAME");
-    verb->add_option("--metrics", options->agent.metrics,
-                     "serve /metrics, /healthz and /readyz here, e.g. 127.0.0.1:9464")
-        ->type_name("ADDR:PORT");
-    verb->add_option("--group", options->agent.group,
-                     "group, by name or number, whose members may read the control socket and be the terminator or "
-                     "controller of the options below")
-        ->type_name("GROUP")
-        ->capture_default_str();
-    verb->add_option("--terminator-socket", options->agent.terminator_socket,
-                     "do not start the terminator: wait for `umbra terminator` at this socket")
-        ->type_name("PATH");
-    verb->add_option("--controller-socket", options->agent.controller_socket,
-                     "rules and endpoints also come from `umbra controller`, which connects here")
-        ->excludes(kubernetes)
-        ->type_name("PATH");
-    verb->add_option("--node", options->agent.node,
-                     "name of this Kubernetes node: endpoints of other nodes are left to their agents")
-        ->envname("NODE_NAME")
-        ->type_name("NAME");
+    add_processes(*verb, options->agent);
     verb->add_option("--log-level", options->agent.log_level, "lowest level that is logged to standard error")
         ->check(CLI::IsMember({"debug", "info", "warn", "error"}))
         ->type_name("LEVEL")

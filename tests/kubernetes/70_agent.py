@@ -159,7 +159,7 @@ def policy():
         s.wait_count("v2", 1)
         objects.put(s.api, "mirrorpolicies", s.ns, objects.mirror_policy(percent=0))
         wait_for(lambda: _quiet(s), 20, "the policy in force")
-        objects.delete_all(s.api, s.ns, ("mirrorpolicies",))
+        s.api.delete("mirrorpolicies", s.ns, "httpbin")
         wait_for(lambda: not _quiet(s), 20, "mirroring without the policy")
 
 
@@ -184,7 +184,7 @@ def status():
                  {"Accepted": "True", "ResolvedRefs": "True", "Programmed": "True"}, 60, "three conditions True", step=0.3)
         note(s.stage.cluster.kubectl("get", "routerules", "-n", s.ns).stdout.splitlines()[1])
         s.remove_pod("v2")
-        s.wait_row(origins=1, mirrors=0)
+        s.wait_row(origins=0, mirrors=0)
         objects.put(s.api, "routerules", s.ns, objects.route_rule(service_name="nowhere"))
         wait_for(lambda: states().get("ResolvedRefs", ("",))[0] == "False", 60, "ResolvedRefs False", step=0.3)
         kind, reason, message = states()["ResolvedRefs"]

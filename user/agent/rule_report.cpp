@@ -35,13 +35,13 @@ Verdict accepted(const ObjectState& state) {
     if (state.in_conflict) return {false, "Conflicted", errors};
     const std::string warnings =
         text_of(state, [](const Diagnostic& d) { return d.severity == Severity::warning && !d.unresolved; });
-    return {true, "Accepted", warnings};
+    return {true, "Accepted", warnings.empty() ? "the object is valid" : warnings};
 }
 
 Verdict resolved(const ObjectState& state) {
     if (!state.accepted()) return {false, "NotAccepted", "the object is not accepted"};
     const std::string missing = text_of(state, [](const Diagnostic& d) { return d.unresolved; });
-    return missing.empty() ? Verdict{true, "ResolvedRefs", ""} : Verdict{false, "RefNotFound", missing};
+    return missing.empty() ? Verdict{true, "ResolvedRefs", "every service that it names is known"} : Verdict{false, "RefNotFound", missing};
 }
 
 Verdict programmed(const ObjectState& state, const rules::RuleRow* row, const std::string& trouble) {

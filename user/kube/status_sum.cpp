@@ -72,7 +72,8 @@ Json condition(const char* type, const Verdict& verdict, std::int64_t generation
             {"observedGeneration", generation},
             {"lastTransitionTime", since},
             {"reason", verdict.reason.empty() ? "Unknown" : verdict.reason},
-            {"message", verdict.message.substr(0, kMaxMessage)}};
+            // Kubernetes 1.20 takes an empty text for null and refuses it.
+            {"message", verdict.message.empty() ? "no details" : verdict.message.substr(0, kMaxMessage)}};
 }
 
 bool same(const Json& status, const Json& current) {

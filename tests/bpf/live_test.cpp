@@ -277,19 +277,13 @@ TEST_F(LiveTest, reload_changes_endpoints_and_resets_nothing) {
     EXPECT_TRUE(datapath_->attach_points().empty());
 }
 
-TEST_F(LiveTest, a_slot_that_changes_hands_starts_at_zero) {
+TEST_F(LiveTest, a_slot_that_changes_hands_goes_on_counting) {
     client_and_local_server();
     mirror({"10.9.0.1:8080"});
     TcpPair pair(*lab_, "client", "host", "10.9.0.1:8080");
     pair.send(100);
     EXPECT_EQ(counters().cloned.bytes, 100u);
     const std::uint32_t slot = *datapath_->slot_of("test/rule");
-    {
-        auto ledger = loader::MappedArray<umbra_ledger_row>::map(datapath_->ledger_fd());
-        ASSERT_TRUE(ledger);
-        EXPECT_EQ(ledger->size(), UMBRA_MAX_RULES);
-        (*ledger)[slot].seen.bytes = 5;
-    }
     rules::Plan others;
     for (int i = 0; i < UMBRA_MAX_RULES; ++i) {
         others.rules.emplace_back();
@@ -297,12 +291,9 @@ TEST_F(LiveTest, a_slot_that_changes_hands_starts_at_zero) {
     }
     ASSERT_TRUE(datapath_->apply(others));
     EXPECT_FALSE(datapath_->slot_of("test/rule"));
-    auto zeroed = datapath_->rule_counters(slot);
-    ASSERT_TRUE(zeroed);
-    EXPECT_EQ(zeroed->cloned.bytes, 0u);
-    auto ledger = loader::MappedArray<umbra_ledger_row>::map(datapath_->ledger_fd());
-    ASSERT_TRUE(ledger);
-    EXPECT_EQ((*ledger)[slot].seen.bytes, 0u);
+    const auto kept = datapath_->rule_counters(slot);
+    ASSERT_TRUE(kept);
+    EXPECT_EQ(kept->cloned.bytes, 100u) << "what is in flight may still be counted there";
 }
 
 TEST_F(LiveTest, changes_of_devices_addresses_and_routes_are_noticed) {

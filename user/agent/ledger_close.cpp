@@ -81,6 +81,24 @@ bool balanced(const umbra_ledger_row& row) {
     });
 }
 
+Baseline baseline_of(const umbra_rule_counters& kernel, umbra_ledger_row row) {
+    row.seen.flows -= row.in_flight.flows;
+    row.seen.requests -= row.in_flight.requests;
+    row.seen.bytes -= row.in_flight.bytes;
+    row.in_flight = {};
+    return {kernel, row};
+}
+
+void subtract(RuleReading& reading, const Baseline& baseline) {
+    const auto less = [](auto& from, const auto& what) {
+        auto* cells = reinterpret_cast<__u64*>(&from);
+        const auto* taken = reinterpret_cast<const __u64*>(&what);
+        for (std::size_t i = 0; i < sizeof(from) / sizeof(__u64); ++i) cells[i] -= taken[i];
+    };
+    less(reading.kernel, baseline.kernel);
+    less(reading.row, baseline.row);
+}
+
 bool is_zero(const umbra_ledger_row& row) { return all_zero(row); }
 bool is_zero(const umbra_rule_counters& kernel) { return all_zero(kernel); }
 

@@ -36,6 +36,15 @@ struct LedgerVerdict {
 bool balanced(const umbra_rule_counters& kernel);
 bool balanced(const umbra_ledger_row& row);
 void add(umbra_ledger_row& sum, const umbra_ledger_row& row);
+
+// What a slot had counted when it changed hands. What was in flight then belongs to the new owner.
+struct Baseline {
+    umbra_rule_counters kernel{};
+    umbra_ledger_row row{};
+};
+Baseline baseline_of(const umbra_rule_counters& kernel, umbra_ledger_row row);
+// Leaves what was counted since.
+void subtract(RuleReading& reading, const Baseline& baseline);
 bool is_zero(const umbra_ledger_row& row);
 bool is_zero(const umbra_rule_counters& kernel);
 

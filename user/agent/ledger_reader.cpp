@@ -42,9 +42,12 @@ Result<void> LedgerReader::before_apply(const std::map<std::string, std::uint32_
     for (const auto& [rule, slot] : coming) {
         const auto owner = next_.owners.find(slot);
         if (owner != next_.owners.end() && owner->second != rule) {
-            const auto counters = read_kernel(slot);
-            if (!counters) return counters.error();
-            next_.forgotten_clones += counters->cloned.bytes;
+            const auto previous = read_slot({}, slot);
+            if (!previous) return previous.error();
+            const auto known = next_.baselines.find(slot);
+            next_.forgotten_clones += previous->kernel.cloned.bytes;
+            if (known != next_.baselines.end()) next_.forgotten_clones -= known->second.kernel.cloned.bytes;
+            next_.baselines[slot] = baseline_of(previous->kernel, previous->row);
         }
         next_.owners[slot] = rule;
     }
@@ -67,20 +70,27 @@ umbra_ledger_row LedgerReader::read_row(unsigned worker, std::uint32_t slot) con
     return copy;
 }
 
+Result<RuleReading> LedgerReader::read_slot(const Book& book, std::uint32_t slot) const {
+    RuleReading reading;
+    const auto counters = read_kernel(slot);
+    if (!counters) return counters.error();
+    reading.kernel = *counters;
+    for (unsigned i = 0; i < datapath_.workers(); ++i) add(reading.row, read_row(i, slot));
+    if (const auto found = book.baselines.find(slot); found != book.baselines.end()) subtract(reading, found->second);
+    return reading;
+}
+
 Result<LedgerReading> LedgerReader::read_once() const {
     LedgerReading reading;
     reading.forgotten_clones = book_.forgotten_clones;
     reading.queue_capacity = queue_capacity_;
     for (unsigned i = 0; i < datapath_.workers(); ++i) reading.captured += worker(i).captured_bytes;
     for (const auto& [slot, key] : book_.owners) {
-        RuleReading rule;
-        rule.rule = key;
-        rule.removed = !datapath_.slot_of(key).has_value();
-        const auto counters = read_kernel(slot);
-        if (!counters) return counters.error();
-        rule.kernel = *counters;
-        for (unsigned i = 0; i < datapath_.workers(); ++i) add(rule.row, read_row(i, slot));
-        reading.rules.push_back(std::move(rule));
+        auto rule = read_slot(book_, slot);
+        if (!rule) return rule.error();
+        rule->rule = key;
+        rule->removed = !datapath_.slot_of(key).has_value();
+        reading.rules.push_back(std::move(*rule));
     }
     return reading;
 }

@@ -41,17 +41,19 @@ private:
                  loader::MappedArray<umbra_worker_row> workers)
         : datapath_(datapath), ledger_(std::move(ledger)), workers_(std::move(workers)) {}
 
+    struct Book {
+        std::map<std::uint32_t, std::string> owners;  // of the slots, living or removed
+        std::map<std::uint32_t, Baseline> baselines;  // of slots that changed hands: they go on counting
+        std::uint64_t forgotten_clones = 0;
+    };
     Result<LedgerReading> read_once() const;
     Result<umbra_rule_counters> read_kernel(std::uint32_t slot) const;
     umbra_ledger_row read_row(unsigned worker, std::uint32_t slot) const;
+    Result<RuleReading> read_slot(const Book& book, std::uint32_t slot) const;
 
     const loader::Datapath& datapath_;
     loader::MappedArray<umbra_ledger_row> ledger_;
     loader::MappedArray<umbra_worker_row> workers_;
-    struct Book {
-        std::map<std::uint32_t, std::string> owners;  // of the slots, living or removed
-        std::uint64_t forgotten_clones = 0;
-    };
     Book book_;
     Book next_;
     std::uint64_t queue_capacity_ = 0;

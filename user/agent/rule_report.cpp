@@ -41,7 +41,8 @@ Verdict accepted(const ObjectState& state) {
 Verdict resolved(const ObjectState& state) {
     if (!state.accepted()) return {false, "NotAccepted", "the object is not accepted"};
     const std::string missing = text_of(state, [](const Diagnostic& d) { return d.unresolved; });
-    return missing.empty() ? Verdict{true, "ResolvedRefs", "every service that it names is known"} : Verdict{false, "RefNotFound", missing};
+    return missing.empty() ? Verdict{true, "ResolvedRefs", "every service that it names is known"}
+                           : Verdict{false, "RefNotFound", missing};
 }
 
 Verdict programmed(const ObjectState& state, const rules::RuleRow* row, const std::string& trouble) {

@@ -111,7 +111,6 @@ private:
     void undo(const ApplyReport& report);
     void detach_unneeded(const AttachPlan& plan, ApplyReport& report);
     void detach(std::uint32_t ifindex);
-    Result<void> zero_slots(const std::vector<std::uint32_t>& slots);
 
     // Order matters: attachments go before the programs, the programs before the devices.
     DatapathOptions options_;

@@ -6,7 +6,6 @@
 #include <cerrno>
 
 #include "loader/datapath.h"
-#include "loader/mapped_array.h"
 #include "loader/os_error.h"
 
 #include "umbra/abi/rule.h"
@@ -15,9 +14,7 @@ namespace umbra::loader {
 
 Result<ApplyReport> Datapath::apply(const rules::Plan& plan) {
     RuleSlots slots = slots_;
-    auto reused = slots.assign(rules::slot_keys(plan));
-    if (!reused) return reused.error();
-    if (auto zeroed = zero_slots(*reused); !zeroed) return zeroed.error();
+    if (auto assigned = slots.assign(rules::slot_keys(plan)); !assigned) return assigned.error();
     auto report = apply_slots(plan, slots);
     if (!report) return report;
     slots_ = std::move(slots);
@@ -132,22 +129,6 @@ void Datapath::detach(std::uint32_t ifindex) {
     attachments_.erase(ifindex);
     targets_.erase(ifindex);
     bpf_map_delete_elem(skeleton_.map_fd("umbra_devices"), &ifindex);
-}
-
-Result<void> Datapath::zero_slots(const std::vector<std::uint32_t>& slots) {
-    if (slots.empty()) return {};
-    const int cpus = libbpf_num_possible_cpus();
-    if (cpus < 0) return os_error("count, CPUs", cpus);
-    const std::vector<umbra_rule_counters> zeroes(static_cast<std::size_t>(cpus));
-    auto ledger = MappedArray<umbra_ledger_row>::map(ledger_fd());
-    if (!ledger) return ledger.error();
-    for (const std::uint32_t slot : slots) {
-        if (const int error = bpf_map_update_elem(skeleton_.map_fd("umbra_counters"), &slot, zeroes.data(), BPF_ANY))
-            return os_error("update, map 'umbra_counters'", error);
-        for (unsigned worker = 0; worker < options_.workers; ++worker)
-            (*ledger)[worker * UMBRA_MAX_RULES + slot] = umbra_ledger_row{};
-    }
-    return {};
 }
 
 }  // namespace umbra::loader

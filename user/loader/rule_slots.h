@@ -15,7 +15,8 @@ namespace umbra::loader {
 
 class RuleSlots {
 public:
-    // Exactly these keys live from now on. Returns the slots that changed hands: their counters must be zeroed.
+    // Exactly these keys live from now on. Returns the slots that changed hands: what they have
+    // counted so far is not the new owner's.
     Result<std::vector<std::uint32_t>> assign(const std::vector<std::string>& keys);
     std::optional<std::uint32_t> slot_of(const std::string& key) const;  // living keys only
     const std::map<std::string, std::uint32_t>& living() const { return living_; }

@@ -83,6 +83,27 @@ TEST(CloseLedger, ClonesOfForgottenRulesCount) {
     EXPECT_EQ(verdict.in_queue, 0);
 }
 
+TEST(CloseLedger, ASlotThatChangesHandsClosesForBothAndKeepsWhatIsInFlight) {
+    const auto before = exact_reading().rules[0];
+    ASSERT_GT(before.row.in_flight.requests, 0u);
+    const auto baseline = baseline_of(before.kernel, before.row);
+    RuleReading after = before;
+    subtract(after, baseline);
+    EXPECT_TRUE(balanced(after.row));
+    EXPECT_TRUE(is_zero(after.kernel));
+    EXPECT_EQ(after.row.seen.requests, before.row.in_flight.requests);
+    EXPECT_EQ(after.row.mirrored.requests, 0u);
+    after = before;
+    after.row.mirrored.requests += 1;  // one of those in flight arrives
+    after.row.in_flight.requests -= 1;
+    after.row.seen.requests += 2;  // and two of the new rule's
+    after.row.in_flight.requests += 2;
+    subtract(after, baseline);
+    EXPECT_TRUE(balanced(after.row));
+    EXPECT_EQ(after.row.mirrored.requests, 1u);
+    EXPECT_EQ(after.row.seen.requests, before.row.in_flight.requests + 2);
+}
+
 TEST(CloseLedger, GaugesMayWrapBetweenWorkers) {
     umbra_ledger_row sum{}, row{};
     row.in_flight.bytes = ~0ULL;

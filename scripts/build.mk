@@ -78,4 +78,5 @@ $(BUILD)/umbra: $(BUILD)/obj/user/cli/main.o $(LIBS)
 	$(say) LINK $@
 	$(Q)$(CXX) $(CXXFLAGS) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
 
--include $(shell find $(BUILD) -type f -name '*.d' 2>/dev/null)
+# build/image holds other systems' files.
+-include $(shell find $(BUILD) -path $(BUILD)/image -prune -o -type f -name '*.d' -print 2>/dev/null)

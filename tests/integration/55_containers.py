@@ -159,6 +159,27 @@ def sidecar():
             check_equal(len(v1.requests()), 100, "requests at v1")
 
 
+@case("umbra run --metrics: an exporter without privileges that reads as a member of the group; without one the agent runs")
+def metrics():
+    need_command("curl")
+    with Lab() as lab:
+        Recorder(lab, "v1"), Recorder(lab, "v2")
+        args = ["--metrics", "127.0.0.1:9464", "--group", GROUP]
+        with Agent(lab, *setup_agent(lab).files, args=args) as agent:
+            def ask(path):
+                return lab.exec("node", ["curl", "-s", f"http://127.0.0.1:9464{path}"], check=False).stdout
+            wait_for(lambda: "umbra_up 1" in ask("/metrics"), 10, "metrics of the running agent")
+            check_unharmed(Driver(lab, lab.addr("v1"), requests=50, connections=2, mix="single=1", tag="a").result())
+            agent.settled_ledger()
+            wanted = 'umbra_mirrored_requests_total{rule="default/mirror-traffic-to-httbin-v2"} 50'
+            wait_for(lambda: wanted in ask("/metrics"), 10, "the mirrored requests as a metric")
+            users = {open(f"/proc/{pid}/comm").read().strip(): os.stat(f"/proc/{pid}").st_uid for pid in agent.pids()}
+            check("umbra-metrics" in users, f"no exporter among the processes {users}")
+        with Agent(lab, *setup_agent(lab).files, args=["--metrics", "127.0.0.1:9464", "--group", "nobody-has-it"]) as agent:
+            wait_for(lambda: "there is no group 'nobody-has-it'" in agent.log(), 5, "the missing group in the log")
+            check_equal(agent.json("status")["terminator"], "running", "the agent without its exporter")
+
+
 class Controller:
     """A controller of the test's own, which sends what it is told to."""
 

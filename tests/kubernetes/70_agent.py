@@ -2,6 +2,7 @@
 """The whole agent on Kubernetes: objects written to a real API server, packets between namespaces that are its pods."""
 import integration  # noqa: F401
 import os
+import signal
 import time
 
 import objects
@@ -190,6 +191,37 @@ def status():
         kind, reason, message = states()["ResolvedRefs"]
         note(f"{kind} {reason}: {message}")
         check("nowhere" in message, f"the message does not name the service: {message}")
+
+
+@case("umbra run --kubernetes: the loader starts a controller without privileges, and another one when that is killed")
+def one_command():
+    with scene(own_controller=True) as s:
+        s.apply_rule()
+        s.wait_row(origins=1, mirrors=1)
+        s.ask()
+        s.wait_count("v2", 1)
+
+        def controller():
+            found = [pid for pid in s.agent.pids() if _status(pid)["Name"] == "umbra-kube"]
+            return found and found[0]
+        pid = wait_for(controller, 5, "the controller's process")
+        status = _status(pid)
+        check_equal((status["Uid"].split()[1], int(status["CapPrm"], 16), status["NoNewPrivs"]), ("65534", 0, "1"),
+                    "user, capabilities and new privileges of the controller")
+        os.kill(pid, signal.SIGKILL)
+        wait_for(lambda: controller() not in (pid, []), 10, "another controller")
+        s.remove_pod("v2")
+        s.wait_row(origins=0, mirrors=0)
+        check_equal(s.agent.stop(), 0, "the agent's exit code")
+
+
+def _status(pid):
+    """/proc/PID/status by names; nothing of a process that is gone."""
+    try:
+        with open(f"/proc/{pid}/status") as lines:
+            return dict(line.rstrip("\n").split(":\t", 1) for line in lines if ":\t" in line)
+    except OSError:
+        return {"Name": ""}
 
 
 @case("after the agent nothing is left in the kernel")

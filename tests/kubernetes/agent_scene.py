@@ -1,6 +1,10 @@
 """An agent on Kubernetes in a lab: loader and controller in the node's namespace as in the DaemonSet's pod, an API server
 outside of it that the node reaches through a FaultProxy, pods that are the lab's peers, and Kubernetes objects that say so."""
+import base64
 import json
+import pathlib
+
+import yaml
 
 import objects
 import rules
@@ -21,10 +25,11 @@ def stop_quietly(agent):
 
 
 class AgentScene:
-    """lab, stage, agent, proxy; `pods` says which peers are pods, with their version."""
+    """lab, stage, agent, proxy; `pods` says which peers are pods, with their version. own_controller: the loader starts
+    it."""
 
-    def __init__(self, pods=(("v1", "v1"), ("v2", "v2")), mirrors=1, args=()):
-        self.wanted, self.mirrors, self.args = pods, mirrors, args
+    def __init__(self, pods=(("v1", "v1"), ("v2", "v2")), mirrors=1, args=(), own_controller=False):
+        self.wanted, self.mirrors, self.args, self.own_controller = pods, mirrors, args, own_controller
         self.endpoints = {}
         self.recorders = {}
 
@@ -46,6 +51,8 @@ class AgentScene:
         objects.put(self.api, "services", self.ns, objects.service(SERVICE, ((PORT, PORT),)))
         for role, version in self.wanted:
             self.add_pod(role, version)
+        if self.own_controller:
+            return self._start_whole()
         self.feed = self.lab.dir / "controller.sock"
         self.agent = Agent(self.lab, args=["--controller-socket", self.feed, "--node", self.stage.node, *self.args])
         self.agent.start(30)
@@ -53,12 +60,25 @@ class AgentScene:
             binary(), "controller", "--socket", self.feed, "--kubeconfig", self.config, "--node", self.stage.node,
             "--namespace", self.stage.home], "controller")
 
+    def _start_whole(self):
+        config = self.lab.dir / "kubeconfig"
+        content = yaml.safe_load(pathlib.Path(self.config).read_text())
+        for cluster in content["clusters"]:
+            authority = pathlib.Path(cluster["cluster"].pop("certificate-authority"))
+            cluster["cluster"]["certificate-authority-data"] = base64.b64encode(authority.read_bytes()).decode()
+        config.write_text(yaml.safe_dump(content))
+        config.chmod(0o644)  # the controller is another user's
+        self.agent = Agent(self.lab, args=["--kubernetes", "--kubeconfig", config, "--node", self.stage.node,
+                                           *self.args])
+        self.agent.start(30)
+
     def __exit__(self, kind, *_):
         agent = getattr(self, "agent", None)
         if agent:
             if kind is not None and agent.child:
                 print(f"    --- the agent's log ---\n{agent.log()[-6000:]}")
-                print(f"    --- the controller's log ---\n{self.lab.log('controller')[-3000:]}")
+                if not self.own_controller:
+                    print(f"    --- the controller's log ---\n{self.lab.log('controller')[-3000:]}")
             stop_quietly(agent)
         if getattr(self, "proxy", None):
             self.proxy.close()

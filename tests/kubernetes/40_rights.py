@@ -189,5 +189,32 @@ def leases_and_status():
               f"health names only {named}: {complaints[1][1].peer.health_text()[:600]}")
 
 
+@case("the right to write status denied, of one kind and of the other: health names it, and the rest goes on")
+def status_denied():
+    verdict = {"holds": True, "reason": "Testing", "message": "said by a test"}
+    for kind, resource in (("RouteRule", "routerules"), ("MirrorPolicy", "mirrorpolicies")):
+        with Stage() as stage, contextlib.ExitStack() as stack:
+            ns = stage.space()
+            stage.fill(ns)
+            objects.put(stage.api, "routerules", ns, objects.route_rule())
+            objects.put(stage.api, "mirrorpolicies", ns, objects.mirror_policy())
+            account = stage.cluster.account(stage.home, "no-status",
+                                            without(CLUSTER_RULES, f"{resource}/status", ["patch"]))
+            config = stage.cluster.kubeconfig(account.name, account.user())
+            controller = stack.enter_context(stage.controller(config, name=account.name))
+            controller.peer.demand([ns], [ns])
+            wait_equal(stage.expected([ns], [ns]), controller.peer, 30)
+            names = {"RouteRule": objects.RULE_NAME, "MirrorPolicy": "httpbin"}
+            controller.peer.report([{"kind": k, "namespace": ns, "name": name, "generation": 1, "accepted": verdict,
+                                     "resolved": verdict, "programmed": verdict, "origins": 1, "mirror_endpoints": 1}
+                                    for k, name in names.items()])
+            wait_for(lambda: says(controller, "patch", "status", kind, "403"), 30, f"health to name the status of {kind}")
+            granted = "mirrorpolicies" if resource == "routerules" else "routerules"
+            name = names["MirrorPolicy" if kind == "RouteRule" else "RouteRule"]
+            wait_for(lambda: stage.api.get(granted, ns, name).get("status"), 30, f"the status of {granted}")
+            stage.touch(ns, "after")
+            wait_equal(stage.expected([ns], [ns]), controller.peer, 30)
+
+
 if __name__ == "__main__":
     main()

@@ -33,7 +33,7 @@ int run(const Options& given, Console& console) {
     kube::ControllerOptions options = given.controller;
     auto& timings = options.watches.timings;
     if (given.watch_seconds != 0) timings.least_watch_seconds = timings.most_watch_seconds = given.watch_seconds;
-    options.watches.silence = given.silence_seconds * kSecond;
+    if (given.silence_seconds > 0) options.watches.silence = given.silence_seconds * kSecond;
     const auto ended = kube::run_controller(options);
     return ended ? 0 : report(console, ended.error());
 }

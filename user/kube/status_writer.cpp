@@ -74,10 +74,11 @@ void StatusWriter::write(TimeNs now) {
         client_.start(std::move(request), {nullptr, nullptr, [this, object = due.object](const ApiAnswer& answer) {
                                                --under_way_;
                                                auto outcome = book_.written(object, answer, monotonic_now());
-                                               if (outcome.failed() && outcome.message != write_message_)
+                                               std::string& message = write_messages_[object.kind];
+                                               if (outcome.failed() && outcome.message != message)
                                                    spdlog::warn("{}", outcome.message);
                                                if (outcome.failed() || answer.status == 200)
-                                                   write_message_ = std::move(outcome.message);
+                                                   message = std::move(outcome.message);
                                            }});
     }
 }
@@ -97,10 +98,12 @@ void StatusWriter::release(TimeNs now) {
 
 std::string StatusWriter::message() const {
     std::string all;
-    for (const std::string* one : {&keeper_.message(), &election_.message(), &write_message_}) {
-        if (one->empty()) continue;
-        all += (all.empty() ? "" : "; ") + *one;
-    }
+    const auto add = [&](const std::string& one) {
+        if (!one.empty()) all += (all.empty() ? "" : "; ") + one;
+    };
+    add(keeper_.message());
+    add(election_.message());
+    for (const auto& [kind, message] : write_messages_) add(message);
     return all;
 }
 

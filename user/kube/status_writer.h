@@ -2,6 +2,7 @@
 // What is forbidden of it is said and tried again; the rest goes on.
 #pragma once
 
+#include <map>
 #include <string>
 
 #include "kube/api_client.h"
@@ -46,9 +47,9 @@ private:
     std::string node_lease_;
     StatusBook book_;
     NodeReports nodes_;
-    std::string write_message_;
-    TimeNs sum_at_ = 0;    // not before
-    TimeNs stale_at_ = 0;  // a node's lease runs out
+    std::map<std::string, std::string> write_messages_;  // by kind: a right is given for a kind
+    TimeNs sum_at_ = 0;                                  // not before
+    TimeNs stale_at_ = 0;                                // a node's lease runs out
     std::size_t under_way_ = 0;
     bool led_ = false;
     bool fresh_connection_ = false;  // the last one was silent

@@ -263,6 +263,8 @@ def feed():
             check("spec.mirror" in broken["accepted"]["message"], f"its message: {broken['accepted']['message']}")
             status = agent.json("status")["kubernetes"]
             check_equal((status["synced"], status["connected"], len(status["rejected"])), (True, True, 1), "status")
+            text = agent.call("status").stdout
+            check("picture complete" in text and "RouteRule default/broken" in text, f"the text of status:\n{text}")
             mirrored(lab, v1, v2, "b")
             controller.send(deleted=[{"kind": "RouteRule", "namespace": "default", "name": "mirror"}])
             controller.receive("report")

@@ -134,9 +134,44 @@ std::string details(const Json& status) {
     return text + section("Limits", limits);
 }
 
+Table resources_table(const Json& rows) {
+    Table table({{"RESOURCE"}, {"SCOPE"}, {"STATE"}, {"OBJECTS", Align::right}, {"MESSAGE"}});
+    for (const Json& row : rows) {
+        table.add({field(row, "resource"), field(row, "scope"), field(row, "state"),
+                   with_thousands(number(row, "objects")), field(row, "message")});
+    }
+    return table;
+}
+
+// What the agent knows of its cluster; every resource when asked for more, else those in trouble.
+std::string kubernetes_text(const Json& status, bool wide) {
+    const auto found = status.find("kubernetes");
+    if (found == status.end()) return "";
+    const Json& cluster = *found;
+    std::string text = "\nKubernetes\n";
+    if (part(cluster, "connected") != true)
+        text += "  no controller is connected: the last picture of the cluster stays in force\n";
+    text += fmt::format("  {}, {}, {} objects, {} changes of the plan{}\n",
+                        field(cluster, "server").empty() ? "no server" : field(cluster, "server"),
+                        part(cluster, "synced") == true ? "picture complete" : "picture not complete yet",
+                        with_thousands(number(cluster, "objects")), with_thousands(number(cluster, "plans")),
+                        part(cluster, "is_leader") == true ? ", writes the status of rules" : "");
+    for (const char* trouble : {"trouble", "message"}) {
+        if (const auto message = field(cluster, trouble); !message.empty()) text += "  " + message + "\n";
+    }
+    Json shown = Json::array();
+    for (const Json& row : part(cluster, "resources")) {
+        if (wide || (field(row, "state") != "watching" && field(row, "state") != "absent")) shown.push_back(row);
+    }
+    if (!shown.empty()) text += resources_table(shown).text(2);
+    for (const Json& row : part(cluster, "rejected")) text += "  " + field(row, "findings");
+    return text;
+}
+
 std::string status_text(const Json& status, bool wide) {
     std::string text = summary(status);
     text += section("Rules", rules_table(part(status, "rules")));
+    text += kubernetes_text(status, wide);
     text += section("Attached", attach_table(part(status, "attach_points")));
     text += section("Not on this node", remote_table(part(status, "remote_endpoints")));
     text += section("Processes", processes_table(part(status, "processes")));

@@ -3,6 +3,8 @@
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 
+#include <algorithm>
+
 #include "agent/rule_report.h"
 #include "control/peer.h"
 #include "rules/service_demand.h"
@@ -11,7 +13,13 @@ namespace umbra::agent {
 
 namespace {
 
-constexpr std::chrono::milliseconds kBurst{20};  // one plan for what comes within it
+using Clock = std::chrono::steady_clock;
+
+constexpr Clock::duration kBurst = std::chrono::milliseconds(20);  // one plan for what comes within it
+// In a storm of changes compiling takes a tenth of a core: after each plan so many times its duration pass, at most
+// kLongestBurst.
+constexpr int kRest = 9;
+constexpr Clock::duration kLongestBurst = std::chrono::milliseconds(500);
 
 kube::Demand demand_for(const RuleStore& store) {
     const auto demand = rules::demand_of(store.all_documents(), store.cluster_domain());
@@ -84,11 +92,13 @@ void Cluster::take(kube::Changes changes) {
 void Cluster::schedule() {
     if (pending_) return;
     pending_ = true;
-    timer_.expires_after(kBurst);
+    timer_.expires_after(std::clamp(rested_ - Clock::now(), kBurst, kLongestBurst));
     timer_.async_wait([this](const asio::error_code& error) {
         if (error) return;
         pending_ = false;
+        const auto begin = Clock::now();
         update();
+        rested_ = Clock::now() + kRest * (Clock::now() - begin);
     });
 }
 

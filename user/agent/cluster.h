@@ -4,6 +4,7 @@
 #pragma once
 
 #include <asio/steady_timer.hpp>
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <string>
@@ -47,6 +48,7 @@ private:
     asio::steady_timer timer_;
     std::optional<Watched> door_;
     int door_fd_ = -1;
+    std::chrono::steady_clock::time_point rested_;  // from when on the next plan may be compiled
     bool pending_ = false;
     bool synced_ = false;
     bool marked_ = false;  // a new picture is coming; what it does not hold goes

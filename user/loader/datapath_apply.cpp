@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "loader/datapath.h"
 #include "loader/mapped_array.h"
@@ -42,13 +43,29 @@ Result<ApplyReport> Datapath::refresh() {
     return report;
 }
 
+Result<ApplyReport> Datapath::set_share(CloneShare share) {
+    if (share.paused) {
+        // Nothing that could fail with devices or rules comes before it.
+        if (auto emptied = maps_.write({}); !emptied) return emptied.error();
+    }
+    const CloneShare before = std::exchange(share_, share);
+    auto report = refresh();
+    if (!report && share.paused) return ApplyReport{};
+    if (!report) share_ = before;
+    return report;
+}
+
 Result<ApplyReport> Datapath::apply_slots(const rules::Plan& plan, const RuleSlots& slots) {
     auto devices = plan_devices(plan);
     if (!devices) return devices.error();
-    auto content = compile_generation(plan, slots, devices->placements);
+    auto content = compile_generation(plan, slots, devices->placements, share_.halvings);
     if (!content) return content.error();
     ApplyReport report;
     report.remote = devices->remote;
+    if (share_.paused) {
+        devices->devices.clear();
+        *content = {};
+    }
     auto attached = attach_missing(*devices, report);
     auto written = attached ? maps_.write(*content) : Result<void>(attached.error());
     if (!written) {

@@ -112,7 +112,7 @@ def pause_lasts():
         other = rules.write(stage.lab, "other.yaml", rules.mirror_rule("other", 99, "v2"))
         check_equal(len(agent.json("apply", "-f", other)["changes"]), 1, "changes applied while paused")
         stage.check_standing_still()
-        stage.lab.ip("node", "link", "add", "dummy-new", "type", "dummy")
+        stage.lab.ip("node", "link", "add", "new-one", "type", "veth", "peer", "name", "new-other")
         victim = next(p["pid"] for p in stage.status()["processes"] if p["role"] == "terminator")
         os.kill(victim, signal.SIGKILL)
         wait_for(lambda: stage.status()["restarts"] == 1 and stage.status()["terminator"] == "running", 15,

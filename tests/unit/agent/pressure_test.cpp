@@ -32,7 +32,7 @@ TEST(CpuTicks, UserAndSystemTimeWhateverTheNameIs) {
 
 TEST(CpuTicks, WhatIsNoStatGivesNothing) {
     const std::string stat = kStat;
-    for (const std::string text :
+    for (const std::string& text :
          {std::string(), std::string("4711"), std::string("4711 (umbra)"), stat.substr(0, stat.find(" 123 0 0")),
           std::string("1 (x) S a b c d e f g h i j k l"), std::string("1 (x) S 1 1 1 1 1 1 1 1 1 1 -5 7")})
         EXPECT_FALSE(parse_cpu_ticks(text)) << text;

@@ -22,8 +22,8 @@ PressureValues one(Pressure pressure, double value) {
 }
 
 // One trip and the clock that it is told.
-struct Run {
-    explicit Run(const TripSettings& settings = quick()) : trip(settings) { trip.step({}, now); }
+struct Course {
+    explicit Course(const TripSettings& settings = quick()) : trip(settings) { trip.step({}, now); }
 
     std::optional<TripStep> second(const PressureValues& values) {
         now += kSecond;
@@ -54,9 +54,9 @@ TEST(Trip, EachThresholdHalvesTheShareThreeTimesAndThenPauses) {
                 {Pressure::softnet, 1001, 1000}};
     for (const auto& row : rows) {
         SCOPED_TRACE(pressure_name(row.pressure));
-        Run calm;
+        Course calm;
         EXPECT_EQ(calm.until_step(one(row.pressure, row.at), 100), 0u) << "at the threshold is not above it";
-        Run run;
+        Course run;
         for (unsigned level = 1; level <= Trip::kPaused; ++level) {
             EXPECT_EQ(run.until_step(one(row.pressure, row.above)), 3u) << "each step has time to show its effect";
             EXPECT_EQ(run.trip.level(), level);
@@ -70,7 +70,7 @@ TEST(Trip, EachThresholdHalvesTheShareThreeTimesAndThenPauses) {
 }
 
 TEST(Trip, ASpikeIsNotPressure) {
-    Run run;
+    Course run;
     for (int i = 0; i < 50; ++i) {
         EXPECT_FALSE(run.second(kHot));
         EXPECT_FALSE(run.second(kHot));
@@ -82,14 +82,14 @@ TEST(Trip, ASpikeIsNotPressure) {
 TEST(Trip, WhatIsOffOrNotMeasuredDoesNotTrip) {
     auto settings = quick();
     settings.thresholds[static_cast<std::size_t>(Pressure::cpu)].reset();
-    Run off(settings);
+    Course off(settings);
     EXPECT_EQ(off.until_step(one(Pressure::cpu, 1.0), 100), 0u);
-    Run unknown;
+    Course unknown;
     EXPECT_EQ(unknown.until_step({}, 100), 0u);
 }
 
 TEST(Trip, TheCauseIsTheThresholdThatIsExceededMost) {
-    Run run;
+    Course run;
     PressureValues values = one(Pressure::cpu, 0.6);
     values[static_cast<std::size_t>(Pressure::softnet)] = 5000;
     run.second(values);
@@ -101,7 +101,7 @@ TEST(Trip, TheCauseIsTheThresholdThatIsExceededMost) {
 }
 
 TEST(Trip, GoesBackOneStepAtATimeBelowTheLowMarkOnly) {
-    Run run;
+    Course run;
     for (unsigned i = 0; i < Trip::kPaused; ++i) run.until_step(kHot);
     ASSERT_EQ(run.trip.level(), Trip::kPaused);
     EXPECT_EQ(run.until_step(one(Pressure::cpu, 0.3), 200), 0u) << "between the marks it stays";
@@ -114,7 +114,7 @@ TEST(Trip, GoesBackOneStepAtATimeBelowTheLowMarkOnly) {
 }
 
 TEST(Trip, OneSecondBetweenTheMarksBeginsTheWaitAnew) {
-    Run run;
+    Course run;
     run.until_step(kHot);
     for (int i = 0; i < 9; ++i) EXPECT_FALSE(run.second(kCalm));
     EXPECT_FALSE(run.second(one(Pressure::cpu, 0.3)));
@@ -122,13 +122,13 @@ TEST(Trip, OneSecondBetweenTheMarksBeginsTheWaitAnew) {
 }
 
 TEST(Trip, MemoryNeedNotHalve) {
-    Run run;
+    Course run;
     run.until_step(one(Pressure::memory, 2 * kGiB));
     EXPECT_EQ(run.until_step(one(Pressure::memory, kGiB * 0.79)), 10u);
 }
 
 TEST(Trip, ARelapseDoublesTheWaitUpToTenMinutes) {
-    Run run;
+    Course run;
     run.until_step(kHot);
     for (const unsigned wait : {10u, 20u, 40u, 80u, 160u, 320u, 600u, 600u}) {
         EXPECT_EQ(run.until_step(kCalm), wait);
@@ -138,7 +138,7 @@ TEST(Trip, ARelapseDoublesTheWaitUpToTenMinutes) {
 }
 
 TEST(Trip, StepsDownInARowAreNoRelapse) {
-    Run run;
+    Course run;
     run.until_step(kHot);
     run.until_step(kHot);
     EXPECT_EQ(run.trip.wait(), 10 * kSecond);
@@ -149,7 +149,7 @@ TEST(Trip, StepsDownInARowAreNoRelapse) {
 }
 
 TEST(Trip, ALongCalmForgives) {
-    Run run;
+    Course run;
     run.until_step(kHot);
     run.until_step(kCalm);
     run.until_step(kHot);
@@ -160,7 +160,7 @@ TEST(Trip, ALongCalmForgives) {
 }
 
 TEST(Trip, AResetClonesEverythingAndCountsOn) {
-    Run run;
+    Course run;
     for (unsigned i = 0; i < Trip::kPaused; ++i) run.until_step(kHot);
     run.trip.reset();
     EXPECT_EQ(run.trip.level(), 0u);

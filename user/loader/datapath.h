@@ -66,7 +66,7 @@ public:
     // Devices, addresses or routes changed: plans the attach points of the live plan again. Same generation number.
     Result<ApplyReport> refresh();
     // How much of the live plan, and of those to come, is cloned. Same generation number, same slots. Pausing is done
-    // when the maps are empty; that programs could not be taken off devices is no failure then.
+    // when packets find no rules; that programs could not be taken off devices is no failure then.
     Result<ApplyReport> set_share(CloneShare share);
 
     // The slots that apply() would give the plan's slot_keys(), in their order. Changes nothing.

@@ -14,6 +14,19 @@
 
 namespace umbra::loader {
 
+namespace {
+
+// From this one write on, packets find no rules; the next generation that is written ends it. Nothing can be in its
+// way: no new map, no grace period, no device.
+Result<void> halt(const Skeleton& skeleton) {
+    const std::uint32_t zero = 0, none = UMBRA_GENERATIONS;
+    if (const int error = bpf_map_update_elem(skeleton.map_fd("umbra_active"), &zero, &none, BPF_ANY))
+        return os_error("update, map 'umbra_active'", error);
+    return {};
+}
+
+}  // namespace
+
 Result<ApplyReport> Datapath::apply(const rules::Plan& plan) {
     RuleSlots slots = slots_;
     auto reused = slots.assign(rules::slot_keys(plan));
@@ -45,8 +58,7 @@ Result<ApplyReport> Datapath::refresh() {
 
 Result<ApplyReport> Datapath::set_share(CloneShare share) {
     if (share.paused) {
-        // Nothing that could fail with devices or rules comes before it.
-        if (auto emptied = maps_.write({}); !emptied) return emptied.error();
+        if (auto halted = halt(skeleton_); !halted) return halted.error();
     }
     const CloneShare before = std::exchange(share_, share);
     auto report = refresh();

@@ -9,7 +9,8 @@ import time
 
 import compare
 import rules
-from case import case, check, check_equal, check_none, main, note
+from agent import binary
+from case import case, check, check_equal, check_none, main, need_command, note
 from lab import Lab, wait_for
 from peers import Driver, Recorder, check_unharmed, wait_requests
 from scene import setup_agent
@@ -136,6 +137,24 @@ def pause_ends_with_the_agent():
         status = agent.json("status")
         check_equal((status["paused"], status["clone_share"]), (None, 1), "paused, share after a restart")
         check(status["attach_points"], "nothing is attached after a restart")
+
+
+@case("who may only read can neither pause nor resume")
+def readers():
+    need_command("setpriv")
+    reader = ["setpriv", "--reuid=65531", "--regid=65530", "--clear-groups", "--no-new-privs"]
+    with Lab() as lab, setup_agent(lab, "--group", "65530") as agent:
+        os.chmod(lab.dir, 0o755)
+
+        def ask(verb):
+            return lab.exec("node", [*reader, binary(), verb, "--socket", agent.socket], check=False)
+        check_equal(ask("status").returncode, 0, f"exit code of status: {ask('status').stderr}")
+        check_equal(ask("pause").returncode, 4, "exit code of pause")
+        check_equal(agent.json("status")["paused"], None, "paused by a reader")
+        agent.call("pause")
+        check_equal(ask("resume").returncode, 4, "exit code of resume")
+        check_equal(agent.json("status")["paused"]["by"], "uid 0", "who has paused")
+        check("pause refused uid=65531" in agent.log(), "the refusal is not in the log")
 
 
 def check_goes_down(stage, cause):

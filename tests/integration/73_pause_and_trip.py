@@ -92,7 +92,7 @@ def pause_and_resume():
         took = time.monotonic() - begin
         check(took < 1, f"pausing took {took:.2f} s")
         status = stage.status()
-        check_equal((status["paused"]["by"], status["paused"]["reason"]), ("uid 0", "v2 is moving house"), "who and why")
+        check_equal((status["paused"]["by"], status["paused"]["reason"]), ("uid 0", "v2 is moving house"), "by, why")
         check_equal((status["attach_points"], status["clone_share"]), ([], 0), "what is attached, the share")
         check_equal([r["status"] for r in status["rules"]], ["paused"], "the rules' status")
         check_equal([r["status"] for r in agent.json("get", "rules")], ["paused"], "the same of `get rules`")

@@ -10,8 +10,10 @@
 #include <csignal>
 #include <cstring>
 
+#include "agent/clone_switch.h"
 #include "agent/cluster.h"
 #include "agent/log.h"
+#include "agent/pressure_reader.h"
 #include "agent/privileges.h"
 #include "agent/runtime.h"
 #include "agent/settings.h"
@@ -32,6 +34,7 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kRefreshDelay{50};
 constexpr milliseconds kControllerPatience{1000};
+constexpr std::chrono::seconds kObservation{1};
 
 Result<UniqueFd> block_signals() {
     sigset_t ending;
@@ -71,14 +74,14 @@ Result<Doors> open_doors(const AgentOptions& options) {
 // The loader's event loop: signals, the terminator's life, devices and the control socket, in one thread.
 class Agent {
 public:
-    Agent(const AgentOptions& options, RuleStore& store, Runtime& runtime, const Doors& doors)
+    Agent(const AgentOptions& options, RuleStore& store, Runtime& runtime, const TripSettings& trip, const Doors& doors)
         : options_(options),
           group_(control::find_group(options.group)),
           store_(store),
           runtime_(runtime),
-          verbs_(options, runtime, store),
-          terminator_(io_, runtime, doors.terminator ? &*doors.terminator : nullptr, group_,
-                      [this] { on_terminator_change(); }) {}
+          cloning_(runtime, trip, [this] { on_change(); }),
+          verbs_(options, runtime, store, cloning_),
+          terminator_(io_, runtime, doors.terminator ? &*doors.terminator : nullptr, group_, [this] { on_change(); }) {}
 
     Result<void> run(const Doors& doors, int signals) {
         if (auto used = runtime_.use(store_.plan()); !used) return used;
@@ -96,6 +99,7 @@ public:
         watch_links(*links, link_events);
         Watched signal_events(io_, signals);
         signal_events.when_readable([this] { io_.stop(); });
+        observe_later();
         log_ready();
         io_.run();
         spdlog::info("stopping");
@@ -177,8 +181,18 @@ private:
                      fmt::join(report->removed, ","));
     }
 
+    void observe_later() {
+        if (!cloning_.settings().enabled()) return;
+        observe_timer_.expires_after(kObservation);
+        observe_timer_.async_wait([this](const asio::error_code& error) {
+            if (error) return;
+            cloning_.observe(observe(runtime_, monotonic_now()));
+            observe_later();
+        });
+    }
+
     // Rules may be reported in force, or not any more.
-    void on_terminator_change() {
+    void on_change() {
         if (cluster_) cluster_->recheck();
     }
 
@@ -186,9 +200,11 @@ private:
     std::optional<gid_t> group_;
     RuleStore& store_;
     Runtime& runtime_;
+    CloneSwitch cloning_;
     Verbs verbs_;
     asio::io_context io_{1};
     asio::steady_timer refresh_timer_{io_};
+    asio::steady_timer observe_timer_{io_};
     TerminatorLife terminator_;
     std::optional<Cluster> cluster_;
     std::optional<SideProcess> controller_, exporter_;
@@ -205,6 +221,8 @@ Result<void> run_agent(const AgentOptions& options) {
     datapath.ifaces = options.ifaces;
     const auto settings = terminator_settings(options, datapath.queue_length);
     if (!settings) return settings.error();
+    const auto trip = trip_settings(options, *settings);
+    if (!trip) return trip.error();
     auto store = load_rules(options.files, options.node);
     if (!store) return store.error();
     auto signals = block_signals();
@@ -218,7 +236,7 @@ Result<void> run_agent(const AgentOptions& options) {
 
     auto runtime = Runtime::make(datapath, *settings);
     if (!runtime) return runtime.error();
-    return Agent(options, *store, **runtime, *doors).run(*doors, signals->get());
+    return Agent(options, *store, **runtime, *trip, *doors).run(*doors, signals->get());
 }
 
 }  // namespace umbra::agent

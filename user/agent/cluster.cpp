@@ -133,8 +133,10 @@ void Cluster::tell() {
         told_demand_ = demand;
     }
     if (!synced_) return;
-    const bool served = runtime_.terminator() != nullptr;
-    auto report = rule_report(store_, served ? trouble_ : "the terminator does not run");
+    std::string trouble = trouble_;
+    if (runtime_.share().paused) trouble = "cloning is paused";
+    if (!runtime_.terminator()) trouble = "the terminator does not run";
+    auto report = rule_report(store_, trouble);
     if (report == told_report_) return;
     feed_.send(report);
     told_report_ = std::move(report);

@@ -27,7 +27,7 @@ public:
     void adopt(UniqueFd connection);
     void close() { feed_.close(); }
 
-    // The local documents or the terminator changed.
+    // The local documents or the terminator changed, or cloning was paused or goes on.
     void recheck() { schedule(); }
     // For `umbra status`.
     control::Json status() const;

@@ -31,6 +31,8 @@ public:
     void applied();
 
     Result<LedgerReading> read() const;
+    // Once, without waiting for balance.
+    Result<LedgerReading> glance() const { return read_once(); }
     umbra_worker_row worker(unsigned index) const;
 
     // Only while no terminator runs.

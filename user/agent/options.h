@@ -15,6 +15,7 @@ struct AgentOptions {
     bool one_sided = false;
     unsigned workers = 1;
     std::vector<std::string> limits;  // NAME=VALUE, see terminator/limit_table.h
+    std::vector<std::string> trip;    // NAME=VALUE or off, see trip_settings.h
     std::string inject_loss;          // PERCENT[,SEED], see capture/loss_injector.h; empty: none
     std::string socket;
     std::string group = "umbra";    // a name or number: its members may read, and be terminator or controller

@@ -96,6 +96,13 @@ Result<loader::ApplyReport> Runtime::refresh() {
     return report;
 }
 
+Result<void> Runtime::set_share(loader::CloneShare share) {
+    auto report = datapath_->set_share(share);
+    if (!report) return report.error();
+    remote_ = std::move(report->remote);
+    return {};
+}
+
 void Runtime::stop() {
     if (const auto stopped = datapath_->apply({}); !stopped)
         spdlog::warn("cloning goes on until the end: {}", stopped.error().message);

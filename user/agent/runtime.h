@@ -33,9 +33,12 @@ public:
     std::string terminator_ended();
     // Devices, addresses or routes changed. Returns what was attached and detached.
     Result<loader::ApplyReport> refresh();
+    // How much is cloned from now on, whatever plan, terminator or devices come. What is in flight drains.
+    Result<void> set_share(loader::CloneShare share);
     // Stops cloning, lets the terminator drain and end.
     void stop();
 
+    loader::CloneShare share() const { return datapath_->share(); }
     const loader::Datapath& datapath() const { return *datapath_; }
     const LedgerReader& ledger() const { return *ledger_; }
     const TerminatorSettings& settings() const { return settings_; }

@@ -2,6 +2,7 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace umbra::agent {
@@ -21,6 +22,18 @@ Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std:
     settings.identity = terminator_identity();
     std::uint64_t seed = 0;
     if (::getrandom(&seed, sizeof(seed), 0) == sizeof(seed)) settings.limits.reassembly.hash_seed = seed;
+    return settings;
+}
+
+Result<TripSettings> trip_settings(const AgentOptions& options, const TerminatorSettings& terminator) {
+    TripSettings settings;
+    const auto& limits = terminator.limits;
+    const double allowed =
+        static_cast<double>(limits.reassembly.memory + limits.replay.total_queue_bytes) * options.workers;
+    auto& memory = settings.thresholds[static_cast<std::size_t>(Pressure::memory)];
+    memory = std::max(memory.value_or(0), 2 * allowed);
+    for (const auto& assignment : options.trip)
+        if (auto set = set_trip(settings, assignment); !set) return set.error();
     return settings;
 }
 

@@ -26,7 +26,7 @@ Json attach_points(const loader::Datapath& datapath) {
     return points;
 }
 
-Json rules_of(const rules::Plan& plan) {
+Json rules_of(const rules::Plan& plan, bool paused) {
     Json rows = Json::array();
     for (const auto& row : rules::list_rules(plan)) {
         rows.push_back({{"rule", row.key},
@@ -34,7 +34,7 @@ Json rules_of(const rules::Plan& plan) {
                         {"mirror", row.mirror},
                         {"origins", row.origins},
                         {"mirror_endpoints", row.mirror_endpoints},
-                        {"status", row.status}});
+                        {"status", status_now(row, paused)}});
     }
     return rows;
 }
@@ -104,6 +104,10 @@ Json processes(const Runtime& runtime) {
 
 }  // namespace
 
+std::string status_now(const rules::RuleRow& row, bool paused) {
+    return paused && row.status == "mirroring" ? "paused" : row.status;
+}
+
 Json status_report(const AgentOptions& options, const Runtime& runtime, const RuleStore& store) {
     const loader::Datapath& datapath = runtime.datapath();
     Json remote = Json::array();
@@ -124,7 +128,7 @@ Json status_report(const AgentOptions& options, const Runtime& runtime, const Ru
             {"capture_device", datapath.capture_device()},
             {"capture_device_ip", datapath.capture_device_ip()},
             {"attach_points", attach_points(datapath)},
-            {"rules", rules_of(store.plan())},
+            {"rules", rules_of(store.plan(), runtime.share().paused)},
             {"remote_endpoints", std::move(remote)},
             {"processes", processes(runtime)},
             {"workers", workers(runtime)},

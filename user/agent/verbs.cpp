@@ -59,7 +59,7 @@ Json changes(const rules::DocumentSet& before, const rules::DocumentSet& after) 
     return list;
 }
 
-Json rule_rows(const rules::Plan& plan, const std::string& name) {
+Json rule_rows(const rules::Plan& plan, const std::string& name, bool paused) {
     Json rows = Json::array();
     for (const auto& row : rules::list_rules(plan, name)) {
         rows.push_back({{"rule", row.key},
@@ -68,9 +68,15 @@ Json rule_rows(const rules::Plan& plan, const std::string& name) {
                         {"mirror", row.mirror},
                         {"origins", row.origins},
                         {"mirror_endpoints", row.mirror_endpoints},
-                        {"status", row.status}});
+                        {"status", status_now(row, paused)}});
     }
     return rows;
+}
+
+// What a change is about, for the log.
+std::string what_of(const Json& request) {
+    if (const auto name = text_field(request, "name")) return *name;
+    return request.contains("documents") ? "documents" : "cloning";
 }
 
 Json policy_rows(const rules::DocumentSet& documents, const std::string& name) {
@@ -109,6 +115,8 @@ struct Verbs::Verb {
 const Verbs::Verb* Verbs::find(const std::string& name) {
     static const std::vector<Verb> kVerbs{{"apply", {"documents"}, true, &Verbs::apply},
                                           {"delete", {"what", "name"}, true, &Verbs::remove},
+                                          {"pause", {"reason"}, true, &Verbs::pause},
+                                          {"resume", {}, true, &Verbs::resume},
                                           {"get", {"what", "name"}, false, &Verbs::get},
                                           {"diff", {"documents"}, false, &Verbs::diff},
                                           {"status", {}, false, &Verbs::status},
@@ -132,11 +140,11 @@ Response Verbs::answer(const control::Peer& peer, const Json& request) {
         return Response::failure({ErrorCode::privilege, name + ": only root and the agent's user may do this",
                                   "members of group 'umbra' may use get, diff, status and ledger"});
     }
+    asking_ = peer.uid;
     Response response = (this->*verb->run)(request);
     if (verb->changes) {
-        spdlog::info("{} uid={} what={} result={} generation={}", name, peer.uid,
-                     text_field(request, "name").value_or("documents"), response.ok ? "in force" : "refused",
-                     runtime_.datapath().generation());
+        spdlog::info("{} uid={} what={} result={} generation={}", name, peer.uid, what_of(request),
+                     response.ok ? "in force" : "refused", runtime_.datapath().generation());
     }
     return response;
 }
@@ -173,12 +181,29 @@ Response Verbs::remove(const Json& request) {
     return put_in_force(std::move(outcome));
 }
 
+Response Verbs::pause(const Json& request) {
+    const auto reason = request.contains("reason") ? text_field(request, "reason") : std::string();
+    if (!reason || !CloneSwitch::is_reason(*reason))
+        return Response::failure(bad_request("'reason' must be a text of at most " +
+                                             std::to_string(CloneSwitch::kMaxReason) +
+                                             " bytes without control characters"));
+    if (auto paused = cloning_.pause(asking_, *reason); !paused) return Response::failure(paused.error());
+    return Response::success(Json::object());
+}
+
+Response Verbs::resume(const Json&) {
+    if (auto resumed = cloning_.resume(asking_); !resumed) return Response::failure(resumed.error());
+    Json result = Json::object();
+    if (!runtime_.terminator()) result["note"] = "the terminator is being restarted; cloning goes on with it";
+    return Response::success(std::move(result));
+}
+
 Response Verbs::get(const Json& request) {
     const std::string what = text_field(request, "what").value_or("");
     const std::string name = text_field(request, "name").value_or("");
     Json rows;
     if (what == "rules")
-        rows = rule_rows(store_.plan(), name);
+        rows = rule_rows(store_.plan(), name, runtime_.share().paused);
     else if (what == "policies")
         rows = policy_rows(store_.all_documents(), name);
     else if (what == "endpoints")
@@ -203,6 +228,7 @@ Response Verbs::diff(const Json& request) {
 
 Response Verbs::status(const Json&) {
     Json status = status_report(options_, runtime_, store_);
+    cloning_.report(status);
     if (cluster_) status["kubernetes"] = cluster_->status();
     return Response::success(std::move(status));
 }

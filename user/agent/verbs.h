@@ -2,6 +2,7 @@
 // error. Mutations are for root and the agent's user, and each leaves a line with the uid in the log.
 #pragma once
 
+#include "agent/clone_switch.h"
 #include "agent/cluster.h"
 #include "agent/options.h"
 #include "agent/rule_store.h"
@@ -14,8 +15,8 @@ namespace umbra::agent {
 class Verbs {
 public:
     // All of them outlive the verbs.
-    Verbs(const AgentOptions& options, Runtime& runtime, RuleStore& store)
-        : options_(options), runtime_(runtime), store_(store) {}
+    Verbs(const AgentOptions& options, Runtime& runtime, RuleStore& store, CloneSwitch& cloning)
+        : options_(options), runtime_(runtime), store_(store), cloning_(cloning) {}
 
     // Also reported, and told of changes; outlives the verbs.
     void attend(Cluster& cluster) { cluster_ = &cluster; }
@@ -30,6 +31,8 @@ private:
 
     Response apply(const Json& request);
     Response remove(const Json& request);
+    Response pause(const Json& request);
+    Response resume(const Json& request);
     Response get(const Json& request);
     Response diff(const Json& request);
     Response status(const Json& request);
@@ -41,7 +44,9 @@ private:
     const AgentOptions& options_;
     Runtime& runtime_;
     RuleStore& store_;
+    CloneSwitch& cloning_;
     Cluster* cluster_ = nullptr;
+    uid_t asking_ = 0;  // who, while a verb runs
 };
 
 }  // namespace umbra::agent

@@ -100,6 +100,12 @@ void setup_run(CLI::App& app, Action& action) {
         ->type_name("NAME=VALUE")
         ->expected(1)
         ->take_all();
+    verb->add_option("--trip", options->agent.trip,
+                     "sets a threshold above which fewer flows are mirrored, in the end none, e.g. cpu=50%, memory=1G, "
+                     "softnet=off; off switches all off; repeatable; 'umbra status -o wide' lists them")
+        ->type_name("NAME=VALUE")
+        ->expected(1)
+        ->take_all();
     verb->add_option("--inject-loss", options->agent.inject_loss,
                      "a test: throws this share of the captured client packets away, to show what the mirror then gets")
         ->type_name("PERCENT[,SEED]")

@@ -36,6 +36,25 @@ std::string fault_text(const Json& status) {
                        loss.substr(0, loss.find(',')), with_thousands(of_all_workers(status, "injected_losses")));
 }
 
+std::string percent_text(const Json& share) {
+    return share.is_number() ? fmt::format("{:.4g} %", share.get<double>() * 100) : "";
+}
+
+std::string pause_text(const Json& status) {
+    const Json& paused = part(status, "paused");
+    if (paused.is_object()) {
+        const std::string reason = field(paused, "reason");
+        return fmt::format("PAUSED by {} since {}{}{}: nothing is cloned{}\n", field(paused, "by"),
+                           field(paused, "since"), reason.empty() ? "" : ": ", reason,
+                           field(paused, "by") == "trip" ? "" : " until `umbra resume`");
+    }
+    const Json& share = part(status, "clone_share");
+    if (!share.is_number() || share.get<double>() >= 1) return "";
+    const Json& last = part(part(status, "trip"), "last");
+    return fmt::format("TRIPPED: {} of the flows are cloned since {} ({}: {})\n", percent_text(share),
+                       field(last, "at"), field(last, "cause"), field(last, "values"));
+}
+
 std::string mode_text(const Json& status) {
     return fmt::format(
         "one-sided flows: {} now, {} fell back because the server's side was invisible; "
@@ -51,7 +70,7 @@ std::string summary(const Json& status) {
                                    number(status, "workers_count") == 1 ? "" : "s", field(status, "generation"));
     text += fmt::format("kernel {}, attached by {}, capture devices {} and {}\n", field(status, "kernel"),
                         field(status, "hook"), field(status, "capture_device"), field(status, "capture_device_ip"));
-    text += fault_text(status);
+    text += pause_text(status) + fault_text(status);
     text += mode_text(status);
     if (!running) text += "the terminator is being restarted: nothing is mirrored\n";
     if (number(status, "restarts") > 0) text += "restarts of the terminator: " + field(status, "restarts") + "\n";
@@ -118,6 +137,17 @@ Table workers_table(const Json& rows) {
     return table;
 }
 
+// How often each threshold was the cause.
+std::string trips_text(const Json& status) {
+    std::string text;
+    for (const Json& row : part(part(status, "trip"), "trips")) {
+        if (number(row, "trips") > 0)
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", field(row, "threshold"),
+                                with_thousands(number(row, "trips")));
+    }
+    return text.empty() ? "" : "  steps down so far: " + text + "\n";
+}
+
 // Every field of every worker, and every limit: name and value.
 std::string details(const Json& status) {
     std::string text;
@@ -131,7 +161,10 @@ std::string details(const Json& status) {
     Table limits({{""}, {"", Align::right}, {""}});
     for (const Json& limit : part(status, "limits"))
         limits.add({field(limit, "name"), field(limit, "value"), field(limit, "meaning")});
-    return text + section("Limits", limits);
+    Table trip({{""}, {"", Align::right}, {"NOW", Align::right}, {""}});
+    for (const Json& row : part(part(status, "trip"), "settings"))
+        trip.add({field(row, "name"), field(row, "value"), field(row, "now"), field(row, "meaning")});
+    return text + section("Limits", limits) + section("Trip", trip) + trips_text(status);
 }
 
 Table resources_table(const Json& rows) {

@@ -29,6 +29,8 @@ void setup_explain(CLI::App& app, Action& action);
 void setup_apply(CLI::App& app, Action& action);
 void setup_get(CLI::App& app, Action& action);
 void setup_delete(CLI::App& app, Action& action);
+void setup_pause(CLI::App& app, Action& action);
+void setup_resume(CLI::App& app, Action& action);
 void setup_diff(CLI::App& app, Action& action);
 void setup_status(CLI::App& app, Action& action);
 void setup_ledger(CLI::App& app, Action& action);

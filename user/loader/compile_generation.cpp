@@ -5,14 +5,20 @@ namespace umbra::loader {
 
 namespace {
 
-umbra_rule compile_rule(const rules::PlanRule& rule) {
+constexpr const char* kSharedSeed = "umbra/share";
+
+// A lowered share takes whole flows. Rules that take everything share one seed, so that a flow which one of them leaves
+// out does not fall to the next, and further mirrors keep their proportion; a sampled rule keeps a part of its own.
+umbra_rule compile_rule(const rules::PlanRule& rule, unsigned halvings) {
     umbra_rule compiled{};
     compiled.seed = rules::sampling_seed(rule.key);
     if (!rule.request.empty()) compiled.flags |= UMBRA_RULE_CONDITIONAL;
     if (rule.source_restricted) compiled.flags |= UMBRA_RULE_RESTRICTED;
     if (rule.mirrors.empty()) return compiled;
     compiled.flags |= UMBRA_RULE_MIRROR;
-    const auto threshold = rules::kernel_threshold(rule);
+    auto threshold = rules::kernel_threshold(rule);
+    if (halvings > 0 && threshold == rules::kEverything) compiled.seed = rules::sampling_seed(kSharedSeed);
+    threshold >>= halvings;
     if (threshold < rules::kEverything) {
         compiled.flags |= UMBRA_RULE_SAMPLED;
         compiled.threshold = static_cast<std::uint32_t>(threshold);
@@ -48,11 +54,11 @@ Result<void> check_size(std::size_t size, std::size_t limit, const char* what) {
 }  // namespace
 
 Result<GenerationContent> compile_generation(const rules::Plan& plan, const RuleSlots& slots,
-                                             const std::map<Endpoint, Placement>& placements) {
+                                             const std::map<Endpoint, Placement>& placements, unsigned halvings) {
     GenerationContent content;
     for (const rules::PlanRule& rule : plan.rules) {
         const std::uint32_t slot = slots.slot_of(rule.key).value_or(0);
-        content.rules[slot] = compile_rule(rule);
+        content.rules[slot] = compile_rule(rule, halvings);
         if (!rule.source_restricted) continue;
         for (const IpPrefix& prefix : rule.sources) content.sources.push_back({slot, prefix});
     }

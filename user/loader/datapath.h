@@ -14,6 +14,7 @@
 #include "loader/attach_planner.h"
 #include "loader/attachment.h"
 #include "loader/capture_device.h"
+#include "loader/clone_share.h"
 #include "loader/clsact_owner.h"
 #include "loader/features.h"
 #include "loader/generation.h"
@@ -64,10 +65,14 @@ public:
     Result<ApplyReport> apply(const rules::Plan& plan);
     // Devices, addresses or routes changed: plans the attach points of the live plan again. Same generation number.
     Result<ApplyReport> refresh();
+    // How much of the live plan, and of those to come, is cloned. Same generation number, same slots. Pausing is done
+    // when packets find no rules; that programs could not be taken off devices is no failure then.
+    Result<ApplyReport> set_share(CloneShare share);
 
     // The slots that apply() would give the plan's slot_keys(), in their order. Changes nothing.
     Result<std::vector<std::uint32_t>> preview_slots(const rules::Plan& plan) const;
 
+    CloneShare share() const { return share_; }
     std::uint64_t generation() const { return generation_; }
     std::optional<std::uint32_t> slot_of(const std::string& rule_key) const { return slots_.slot_of(rule_key); }
     const std::map<std::string, std::uint32_t>& slots() const { return slots_.living(); }
@@ -127,6 +132,7 @@ private:
     std::map<std::uint32_t, DeviceTarget> targets_;    // of the attachments
     RuleSlots slots_;
     rules::Plan plan_;
+    CloneShare share_;
     std::uint64_t generation_ = 0;
 };
 

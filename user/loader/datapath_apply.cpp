@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "loader/datapath.h"
 #include "loader/os_error.h"
@@ -11,6 +12,19 @@
 #include "umbra/abi/rule.h"
 
 namespace umbra::loader {
+
+namespace {
+
+// From this one write on, packets find no rules; the next generation that is written ends it. Nothing can be in its
+// way: no new map, no grace period, no device.
+Result<void> halt(const Skeleton& skeleton) {
+    const std::uint32_t zero = 0, none = UMBRA_GENERATIONS;
+    if (const int error = bpf_map_update_elem(skeleton.map_fd("umbra_active"), &zero, &none, BPF_ANY))
+        return os_error("update, map 'umbra_active'", error);
+    return {};
+}
+
+}  // namespace
 
 Result<ApplyReport> Datapath::apply(const rules::Plan& plan) {
     RuleSlots slots = slots_;
@@ -39,13 +53,28 @@ Result<ApplyReport> Datapath::refresh() {
     return report;
 }
 
+Result<ApplyReport> Datapath::set_share(CloneShare share) {
+    if (share.paused) {
+        if (auto halted = halt(skeleton_); !halted) return halted.error();
+    }
+    const CloneShare before = std::exchange(share_, share);
+    auto report = refresh();
+    if (!report && share.paused) return ApplyReport{};
+    if (!report) share_ = before;
+    return report;
+}
+
 Result<ApplyReport> Datapath::apply_slots(const rules::Plan& plan, const RuleSlots& slots) {
     auto devices = plan_devices(plan);
     if (!devices) return devices.error();
-    auto content = compile_generation(plan, slots, devices->placements);
+    auto content = compile_generation(plan, slots, devices->placements, share_.halvings);
     if (!content) return content.error();
     ApplyReport report;
     report.remote = devices->remote;
+    if (share_.paused) {
+        devices->devices.clear();
+        *content = {};
+    }
     auto attached = attach_missing(*devices, report);
     auto written = attached ? maps_.write(*content) : Result<void>(attached.error());
     if (!written) {

@@ -30,9 +30,9 @@ struct GenerationContent {
     std::vector<SourceEntry> sources;
 };
 
-// Endpoints without a placement (remote ones) are left out.
+// Endpoints without a placement (remote ones) are left out. halvings: as in CloneShare.
 Result<GenerationContent> compile_generation(const rules::Plan& plan, const RuleSlots& slots,
-                                             const std::map<Endpoint, Placement>& placements);
+                                             const std::map<Endpoint, Placement>& placements, unsigned halvings = 0);
 
 class GenerationMaps {
 public:

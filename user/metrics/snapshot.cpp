@@ -38,6 +38,9 @@ Probe judge_readiness(const Answers& answers) {
     const Json& kubernetes = part(answers.status, "kubernetes");
     if (!kubernetes.is_null() && part(kubernetes, "synced") != true)
         return {false, "the first picture from the Kubernetes API is not complete"};
+    // Somebody's will, or the agent's own caution: no reason to replace the pod. umbra_paused is there for alerts.
+    const Json& paused = part(answers.status, "paused");
+    if (!paused.is_null()) return {true, "paused by " + text(part(paused, "by")) + ": nothing is cloned"};
     return {true, "rules are in force"};
 }
 

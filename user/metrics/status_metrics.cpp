@@ -13,15 +13,21 @@ constexpr Metric kAttachPoints{"umbra_attach_points", "Devices with programs att
 constexpr Metric kRemote{"umbra_remote_endpoints", "Origin endpoints whose packets do not pass this node.",
                          Kind::gauge};
 constexpr Metric kRules{"umbra_rules", "Rules in force.", Kind::gauge};
+constexpr Metric kPaused{"umbra_paused", "1 if nothing is cloned because an operator or a threshold stopped it.",
+                         Kind::gauge};
 
 constexpr Field kStatus[] = {
     {"generation", {"umbra_plan_generation", "Number of the plan in force.", Kind::gauge}},
     {"restarts", {"umbra_terminator_restarts_total", "Times that the terminator was started again."}},
+    {"clone_share", {"umbra_clone_share", "Share of the rules' flows that is cloned, 0 to 1.", Kind::gauge}},
     {"workers_count", {"umbra_workers", "Worker threads of the terminator.", Kind::gauge}},
 };
 constexpr Field kRule[] = {
     {"origins", {"umbra_rule_origin_endpoints", "Endpoints whose traffic the rule matches.", Kind::gauge}},
     {"mirror_endpoints", {"umbra_rule_mirror_endpoints", "Endpoints that the rule mirrors to.", Kind::gauge}},
+};
+constexpr Field kTrip[] = {
+    {"trips", {"umbra_trips_total", "Times that a threshold lowered the share of flows or stopped cloning."}},
 };
 constexpr Field kProcess[] = {
     {"resident_bytes", {"umbra_process_resident_memory_bytes", "Resident memory of a process.", Kind::gauge}},
@@ -74,6 +80,7 @@ void add_infos(Families& families, const Json& status) {
 void add_counts(Families& families, const Json& status) {
     if (part(status, "terminator").is_string())
         families.add(kRunning, {}, text(part(status, "terminator")) == "running" ? 1 : 0);
+    if (status.contains("paused")) families.add(kPaused, {}, part(status, "paused").is_object() ? 1 : 0);
     for (const Json& point : part(status, "attach_points"))
         families.add(kAttachPoints, {{"hook", text(part(point, "hook"))}}, 1);
     const auto count = [&](const char* field, const Metric& metric) {
@@ -92,6 +99,7 @@ void add_status(Families& families, const Json& status) {
     add_counts(families, status);
     add_fields(families, kStatus, status, {});
     add_rows(families, kRule, part(status, "rules"), "rule", "rule");
+    add_rows(families, kTrip, part(part(status, "trip"), "trips"), "threshold", "threshold");
     add_rows(families, kProcess, part(status, "processes"), "role", "role");
     add_rows(families, kWorker, part(status, "workers"), "worker", "worker");
     add_kubernetes(families, part(status, "kubernetes"));

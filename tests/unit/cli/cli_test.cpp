@@ -110,6 +110,10 @@ TEST_F(CliTest, WrongUsageIsTwo) {
                                                {"run", "--mode", "lazy"},
                                                {"run", "--workers", "65"},
                                                {"run", "--workers", "0"},
+                                               {"run", "--trip", "cpu=fast"},
+                                               {"run", "--trip", "disk=1%"},
+                                               {"pause", "now"},
+                                               {"resume", "--reason", "x"},
                                                {"status", "-o", "xml"},
                                                {"explain", "-f", rule_, "--header", "a: b"}}) {
         EXPECT_EQ(run(arguments), 2) << testing::PrintToString(arguments);

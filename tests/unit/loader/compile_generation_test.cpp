@@ -18,12 +18,12 @@ struct Compiled {
     Result<GenerationContent> content = GenerationContent{};
 };
 
-Compiled compile(const rules::Plan& plan) {
+Compiled compile(const rules::Plan& plan, unsigned halvings = 0) {
     Compiled compiled;
     EXPECT_TRUE(compiled.slots.assign(rules::slot_keys(plan)));
     std::map<Endpoint, Placement> placements;
     for (const auto& origin : plan.origins) placements[origin.endpoint] = {UMBRA_SIDE_BEHIND, 3};
-    compiled.content = compile_generation(plan, compiled.slots, placements);
+    compiled.content = compile_generation(plan, compiled.slots, placements, halvings);
     return compiled;
 }
 
@@ -110,6 +110,30 @@ TEST(CompileGeneration, several_mirrors_share_one_clone_of_the_largest_part) {
     EXPECT_EQ(get("a/requests").flags, UMBRA_RULE_MIRROR) << "requests are chosen behind the kernel";
     EXPECT_EQ(get("a/none").threshold, 0u);
     EXPECT_EQ(get("a/none").flags, UMBRA_RULE_MIRROR | UMBRA_RULE_SAMPLED);
+}
+
+TEST(CompileGeneration, a_lowered_share_takes_the_same_flows_of_all_rules_and_a_part_of_a_sampled_one) {
+    rules::PlanRule restricted = rule("a/restricted"), requests = rule("a/requests", 10), off = rule("a/off");
+    restricted.source_restricted = true;
+    requests.mirrors[0].settings.sampling.by = rules::Sampling::By::request;
+    off.mirrors.clear();
+    const auto plan = plan_of({restricted, requests, rule("a/quarter", 25), off, rule("a/none", 0)});
+    const Compiled whole = compile(plan), eighth = compile(plan, 3);
+    ASSERT_TRUE(whole.content && eighth.content);
+    const auto get = [](const Compiled& from, const char* key) {
+        return from.content->rules.at(*from.slots.slot_of(key));
+    };
+    for (const char* key : {"a/restricted", "a/requests"}) {
+        EXPECT_EQ(get(whole, key).flags & UMBRA_RULE_SAMPLED, 0u) << key;
+        EXPECT_EQ(get(eighth, key).flags, get(whole, key).flags | UMBRA_RULE_SAMPLED) << key;
+        EXPECT_EQ(get(eighth, key).threshold, 0x20000000u) << key;
+    }
+    EXPECT_EQ(get(eighth, "a/restricted").seed, get(eighth, "a/requests").seed);
+    EXPECT_EQ(get(eighth, "a/quarter").threshold, 0x08000000u);
+    EXPECT_EQ(get(eighth, "a/quarter").seed, get(whole, "a/quarter").seed) << "what its mirror takes is of this seed";
+    EXPECT_EQ(get(eighth, "a/off").flags, 0u);
+    EXPECT_EQ(get(eighth, "a/none").threshold, 0u);
+    EXPECT_EQ(eighth.content->endpoints.size(), whole.content->endpoints.size());
 }
 
 TEST(CompileGeneration, endpoints_without_a_place_are_left_out) {

@@ -143,5 +143,18 @@ TEST(StatusMetrics, Kubernetes) {
     EXPECT_THAT(page, HasSample("umbra_kubernetes_failed_requests_total 2"));
 }
 
+TEST(StatusMetrics, WhatIsClonedAndWhyNot) {
+    const std::string page = of_status(parse(R"({"paused": {"by": "trip"}, "clone_share": 0, "trip": {"trips": [
+        {"threshold": "cpu", "trips": 4}, {"threshold": "softnet", "trips": 0}]}})"));
+    EXPECT_THAT(page, HasSample("umbra_paused 1"));
+    EXPECT_THAT(page, HasSample("umbra_clone_share 0"));
+    EXPECT_THAT(page, HasSample(R"(umbra_trips_total{threshold="cpu"} 4)"));
+    EXPECT_THAT(page, HasSample(R"(umbra_trips_total{threshold="softnet"} 0)"));
+    const std::string shed = of_status(parse(R"({"paused": null, "clone_share": 0.125})"));
+    EXPECT_THAT(shed, HasSample("umbra_paused 0"));
+    EXPECT_THAT(shed, HasSample("umbra_clone_share 0.125"));
+    EXPECT_THAT(of_status(parse("{}")), Not(HasSubstr("umbra_paused"))) << "an agent that does not say";
+}
+
 }  // namespace
 }  // namespace umbra::metrics

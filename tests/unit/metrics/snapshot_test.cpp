@@ -39,6 +39,14 @@ TEST(Snapshot, WithoutATerminatorTheAgentIsHealthyButNotReady) {
     EXPECT_FALSE(judge_readiness(answered(Json::object())).good);
 }
 
+TEST(Snapshot, PausedItIsReadyAndSaysSo) {
+    const auto probe = judge_readiness(answered({{"terminator", "running"}, {"paused", {{"by", "uid 0"}}}}));
+    EXPECT_TRUE(probe.good);
+    EXPECT_THAT(probe.reason, HasSubstr("paused by uid 0"));
+    EXPECT_THAT(judge_readiness(answered({{"terminator", "running"}, {"paused", nullptr}})).reason,
+                HasSubstr("in force"));
+}
+
 TEST(Snapshot, FedByKubernetesItIsReadyOnceSynced) {
     const auto ready = [](Json kubernetes) {
         return judge_readiness(answered({{"terminator", "running"}, {"kubernetes", std::move(kubernetes)}}));

@@ -33,6 +33,8 @@ class Agent:
         self.lab, self.role = lab, role
         self.files = [str(f) for f in files]
         self.args = [str(a) for a in args]
+        if "--trip" not in self.args:  # on a slow machine the agent would shed by itself, rightly
+            self.args += ["--trip", "off"]
         self.name = name
         self.socket = lab.dir / f"{name}.sock"
         self.child = None

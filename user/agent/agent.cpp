@@ -205,7 +205,7 @@ Result<void> run_agent(const AgentOptions& options) {
     datapath.ifaces = options.ifaces;
     const auto settings = terminator_settings(options, datapath.queue_length);
     if (!settings) return settings.error();
-    auto store = load_rules(options.files, options.node);
+    auto store = load_rules(options);
     if (!store) return store.error();
     auto signals = block_signals();
     if (!signals) return signals.error();

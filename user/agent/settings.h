@@ -11,7 +11,7 @@
 namespace umbra::agent {
 
 Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std::uint32_t queue_length);
-// Findings go to stderr. node: as in rules::CompileOptions.
-Result<RuleStore> load_rules(const std::vector<std::string>& files, const std::string& node);
+// Findings go to stderr.
+Result<RuleStore> load_rules(const AgentOptions& options);
 
 }  // namespace umbra::agent

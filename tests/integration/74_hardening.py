@@ -81,7 +81,8 @@ def confined():
                 check_equal(core_limit(pid_of(agent, "loader")), ["0", "0"], "the loader's core file size")
                 check_told(agent)
                 before = v2.counts()["requests"]
-                check_unharmed(Driver(lab, lab.addr("v1"), requests=50, connections=2, tag=f"c{len(args)}").result())
+                check_unharmed(Driver(lab, lab.addr("v1"), requests=50, connections=2, mix="single=1",
+                                      tag=f"c{len(args)}").result())
                 wait_requests([v2], before + 50, 10)
                 check_equal(v2.counts()["requests"], before + 50, "requests at v2")
 
@@ -106,12 +107,12 @@ def targets_judged():
             wait_requests([v2], 60, 10)
             check_equal(v2.counts()["requests"], 60, "requests at the endpoint that is left")
             agent.settled_ledger()
-            pods = {"v1": [[lab.addr("v1")]], "v2": [[address] for address in bad]}
+            pods = {"v1": [[lab.addr("v1")]], "v2": [[address] for address in [*bad, "169.254.7.7"]]}
             done = agent.call("apply", "-f", rules.write(lab, "changed.yaml", rules.registry(pods)))
             check("gets no copies" in done.stderr, f"no warning about the change: {done.stderr}")
             status = agent.json("status")["rules"][0]["status"]
             check("gets no copies" in status, f"the rule's status: {status}")
-            check_unharmed(Driver(lab, lab.addr("v1"), requests=20, connections=2, tag="late").result())
+            check_unharmed(Driver(lab, lab.addr("v1"), requests=20, connections=2, mix="single=1", tag="late").result())
             check_equal(v2.counts()["requests"], 60, "requests at v2 after the change")
 
 
@@ -121,7 +122,7 @@ def targets_named():
         v1, v2 = Recorder(lab, "v1"), Recorder(lab, "v2")
         with scene_of(lab, [lab.addr("v2")], "--only-targets", "192.0.2.0/24") as agent:
             check("outside of --only-targets" in agent.log(), f"no warning: {agent.log()}")
-            check_unharmed(Driver(lab, lab.addr("v1"), requests=20, connections=2).result())
+            check_unharmed(Driver(lab, lab.addr("v1"), requests=20, connections=2, mix="single=1").result())
         check_equal(v2.counts()["requests"], 0, "requests outside of the list")
         agent = scene_of(lab, ["127.0.0.5"])
         files = [part for file in agent.files for part in ("-f", file)]
@@ -133,7 +134,7 @@ def targets_named():
             check(wrong.returncode != 0 and "no address block" in wrong.stderr, f"{verb}, wrong: {wrong.stderr}")
         inner = Recorder(lab, "node", addresses=["127.0.0.5"], port=PORT, name="inner")
         with scene_of(lab, ["127.0.0.5"], "--allow-targets", "127.0.0.0/8"):
-            check_unharmed(Driver(lab, lab.addr("v1"), requests=20, connections=2, tag="loop").result())
+            check_unharmed(Driver(lab, lab.addr("v1"), requests=20, connections=2, mix="single=1", tag="loop").result())
             wait_requests([inner], 20, 10)
         check_equal(inner.counts()["requests"], 20, "requests at the allowed loopback address")
         check(v1.counts()["requests"] >= 40, "requests at v1")

@@ -223,7 +223,7 @@ def certificate(lab):
 
 
 def secret_run(lab, tls):
-    """Requests with secrets while the mirror is well and when it fails: the ledger's row of the former, what was told."""
+    """Requests with secrets while the mirror is well and when it fails; the row of the former, and what was told."""
     scene = Scene(lab, {"redact": {"credentials": "hash"}, **({"tls": tls} if tls else {})},
                   v2_args=["--tls", *certificate(lab)] if tls else [],
                   agent_args=("--log-level", "debug", "--metrics", f"127.0.0.1:{METRICS}", "--group", "0"))

@@ -1,6 +1,6 @@
 // The terminator's seccomp filter: the system calls that parsing, replaying and counting take. What is not on the list
-// fails with EPERM; what only an intruder would try (another program, another namespace, other processes' memory, kernel
-// modules) kills the process, which the loader notices and counts.
+// fails with EPERM; what only an intruder would try (another program, another namespace, other processes' memory,
+// kernel modules) kills the process, which the loader notices and counts.
 #pragma once
 
 #include "base/result.h"

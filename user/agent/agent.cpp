@@ -223,7 +223,7 @@ Result<void> run_agent(const AgentOptions& options) {
     if (!settings) return settings.error();
     const auto trip = trip_settings(options, *settings);
     if (!trip) return trip.error();
-    auto store = load_rules(options.files, options.node);
+    auto store = load_rules(options);
     if (!store) return store.error();
     auto signals = block_signals();
     if (!signals) return signals.error();

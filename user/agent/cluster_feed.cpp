@@ -5,16 +5,9 @@
 #include <asio/write.hpp>
 
 #include "control/frame.h"
+#include "kube/feed_frame.h"
 
 namespace umbra::agent {
-
-namespace {
-
-constexpr int kMaxDepth = 72;  // an object's own 64 and what is around it
-
-bool depth_allowed(int depth, kube::Json::parse_event_t, kube::Json&) { return depth <= kMaxDepth; }
-
-}  // namespace
 
 struct ClusterFeed::Session {
     explicit Session(asio::local::stream_protocol::socket open) : socket(std::move(open)) {}
@@ -84,11 +77,8 @@ void ClusterFeed::read_body(const std::shared_ptr<Session>& session) {
 }
 
 void ClusterFeed::on_frame(const std::shared_ptr<Session>& session) {
-    const auto json = kube::Json::parse(session->body, depth_allowed, false);
+    auto changes = kube::changes_in(session->body);
     session->body = {};
-    const auto found = json.is_object() ? json.find("changes") : json.end();
-    if (!json.is_object() || found == json.end()) return end(session, "a frame without changes");
-    auto changes = kube::changes_from(*found);
     if (!changes) return end(session, changes.error().message);
     events_.changes(std::move(*changes));
     if (session == session_) read_header(session);

@@ -26,7 +26,8 @@ struct AgentOptions {
     std::string context;            // of the kubeconfig; empty: its current one
     std::string metrics;            // ADDR:PORT of an exporter that the loader starts; empty: none
     std::string netns;              // path of the network namespace to work in; empty: the caller's
-    std::string node;               // of Kubernetes; endpoints of other nodes are left to their agents; empty: none
+    std::vector<std::string> allow_targets, only_targets;  // address blocks, see rules/target_guard.h
+    std::string node;  // of Kubernetes; endpoints of other nodes are left to their agents; empty: none
     std::string log_level = "info";
 };
 

@@ -16,6 +16,7 @@
 #include "agent/log.h"
 #include "agent/privileges.h"
 #include "agent/process_info.h"
+#include "agent/syscall_filter.h"
 #include "control/address.h"
 #include "terminator/setup_message.h"
 
@@ -49,6 +50,7 @@ std::string identity() {
 }
 
 Result<void> serve(UniqueFd connection) {
+    if (auto filtered = filter_syscalls(); !filtered) return filtered;
     auto options = receive_setup(std::move(connection));
     if (!options) return options.error();
     if (auto answered = acknowledge_setup(options->channel.get(), identity()); !answered) return answered;

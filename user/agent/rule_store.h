@@ -16,8 +16,9 @@ namespace umbra::agent {
 
 class RuleStore {
 public:
-    // node: as in CompileOptions.
-    explicit RuleStore(std::string node = {}) : node_(std::move(node)) {}
+    // node, targets: as in CompileOptions.
+    explicit RuleStore(std::string node = {}, rules::TargetGuard targets = {})
+        : node_(std::move(node)), targets_(std::move(targets)) {}
 
     const rules::DocumentSet& documents() const { return documents_; }  // the local ones
     rules::DocumentSet all_documents() const {
@@ -61,10 +62,12 @@ private:
         rules::CompileOptions chosen;
         chosen.node = node_;
         chosen.beneath = beneath;
+        chosen.targets = targets_;
         return chosen;
     }
 
     std::string node_;
+    rules::TargetGuard targets_;
     rules::DocumentSet documents_;
     rules::LiveSet live_;
     rules::DocumentSet accepted_;  // of the live ones

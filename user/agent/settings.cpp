@@ -1,11 +1,47 @@
 #include "agent/settings.h"
 
+#include <ifaddrs.h>
+#include <netinet/in.h>
 #include <sys/random.h>
 
 #include <algorithm>
 #include <cstdio>
+#include <memory>
 
 namespace umbra::agent {
+
+namespace {
+
+std::vector<IpAddress> addresses_of_this_host() {
+    std::vector<IpAddress> found;
+    ifaddrs* first = nullptr;
+    if (::getifaddrs(&first) != 0) return found;
+    const std::unique_ptr<ifaddrs, decltype(&::freeifaddrs)> list(first, &::freeifaddrs);
+    for (const ifaddrs* entry = first; entry; entry = entry->ifa_next) {
+        if (!entry->ifa_addr) continue;
+        if (entry->ifa_addr->sa_family == AF_INET) {
+            const auto& address = reinterpret_cast<const sockaddr_in*>(entry->ifa_addr)->sin_addr;
+            found.push_back(IpAddress::v4(reinterpret_cast<const std::uint8_t*>(&address)));
+        } else if (entry->ifa_addr->sa_family == AF_INET6) {
+            const auto& address = reinterpret_cast<const sockaddr_in6*>(entry->ifa_addr)->sin6_addr;
+            found.push_back(IpAddress::v6(address.s6_addr));
+        }
+    }
+    return found;
+}
+
+// Where an exporter that listens there can be reached.
+std::vector<Endpoint> own_endpoints(const std::string& metrics) {
+    const auto listening = Endpoint::parse(metrics);
+    if (!listening) return {};
+    std::vector<Endpoint> own{*listening};
+    const bool everywhere = listening->address == IpAddress::parse("0.0.0.0") || listening->address == IpAddress{};
+    if (!everywhere) return own;
+    for (const auto& address : addresses_of_this_host()) own.push_back({address, listening->port});
+    return own;
+}
+
+}  // namespace
 
 Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std::uint32_t queue_length) {
     TerminatorSettings settings;
@@ -37,10 +73,13 @@ Result<TripSettings> trip_settings(const AgentOptions& options, const Terminator
     return settings;
 }
 
-Result<RuleStore> load_rules(const std::vector<std::string>& files, const std::string& node) {
-    RuleStore store(node);
-    if (files.empty()) return store;
-    auto outcome = store.propose_files(files);
+Result<RuleStore> load_rules(const AgentOptions& options) {
+    auto targets = rules::target_guard(options.allow_targets, options.only_targets);
+    if (!targets) return targets.error();
+    targets->own = own_endpoints(options.metrics);
+    RuleStore store(options.node, std::move(*targets));
+    if (options.files.empty()) return store;
+    auto outcome = store.propose_files(options.files);
     const std::string findings = rules::print_diagnostics(outcome.diagnostics);
     std::fputs(findings.c_str(), stderr);
     if (!outcome.ok) return Error{ErrorCode::invalid_rules, "start, agent: the rules are not valid"};

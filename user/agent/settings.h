@@ -14,7 +14,7 @@ namespace umbra::agent {
 Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std::uint32_t queue_length);
 // The memory threshold lies above what the limits allow the terminator, unless it is set.
 Result<TripSettings> trip_settings(const AgentOptions& options, const TerminatorSettings& terminator);
-// Findings go to stderr. node: as in rules::CompileOptions.
-Result<RuleStore> load_rules(const std::vector<std::string>& files, const std::string& node);
+// Findings go to stderr.
+Result<RuleStore> load_rules(const AgentOptions& options);
 
 }  // namespace umbra::agent

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "agent/syscall_filter.h"
 #include "terminator/setup_message.h"
 
 namespace umbra::agent {
@@ -75,8 +76,10 @@ Result<TerminatorProcess> TerminatorProcess::start(const loader::Datapath& datap
     process.channel_.reset(channel[0]);
     UniqueFd child_channel(channel[1]);
     TerminatorOptions options = inherit(datapath, settings, child_channel.get());
-    ChildOptions child{"umbra-worker", settings.identity, descriptors_of(options),
-                       [&options] { return run_terminator(std::move(options)); }};
+    ChildOptions child{"umbra-worker", settings.identity, descriptors_of(options), [&options]() -> Result<void> {
+                           if (auto filtered = filter_syscalls(); !filtered) return filtered;
+                           return run_terminator(std::move(options));
+                       }};
     auto started = ChildProcess::start(child);
     let_go(options);
     if (!started) return started.error();

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "agent/documents_field.h"
 #include "agent/report.h"
 #include "rules/listing.h"
 #include "rules/plan_json.h"
@@ -24,20 +25,6 @@ std::optional<std::string> text_field(const Json& request, const char* name) {
 }
 
 Error bad_request(const std::string& cause) { return {ErrorCode::usage, "read, request: " + cause}; }
-
-Result<std::vector<rules::SourceText>> sources_of(const Json& request) {
-    const auto documents = request.find("documents");
-    if (documents == request.end() || !documents->is_array()) return bad_request("'documents' is no list");
-    std::vector<rules::SourceText> sources;
-    for (const Json& document : *documents) {
-        const auto name = text_field(document, "name");
-        const auto text = text_field(document, "text");
-        if (!document.is_object() || document.size() != 2 || !name || !text)
-            return bad_request("a document must have 'name' and 'text', both text, and nothing else");
-        sources.push_back({*name, *text});
-    }
-    return sources;
-}
 
 Response refused(const rules::LoadOutcome& outcome) {
     auto response = Response::failure({ErrorCode::invalid_rules, "the rules are not valid; nothing was changed"});
@@ -163,7 +150,7 @@ Response Verbs::put_in_force(rules::LoadOutcome outcome) {
 }
 
 Response Verbs::apply(const Json& request) {
-    const auto sources = sources_of(request);
+    const auto sources = documents_of(request);
     return sources ? put_in_force(store_.propose(*sources)) : Response::failure(sources.error());
 }
 
@@ -216,7 +203,7 @@ Response Verbs::get(const Json& request) {
 }
 
 Response Verbs::diff(const Json& request) {
-    const auto sources = sources_of(request);
+    const auto sources = documents_of(request);
     if (!sources) return Response::failure(sources.error());
     const auto outcome = store_.propose(*sources);
     if (!outcome.ok) return refused(outcome);

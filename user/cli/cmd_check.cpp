@@ -12,7 +12,7 @@ constexpr const char* kFooter = R"(Examples:
   umbra check -f rules/
   kubectl get svc,pods -o yaml | umbra check -f - -f rule.yaml)";
 
-int run_check(const std::vector<std::string>& files, Console& console) {
+int run_check(const RuleFiles& files, Console& console) {
     const auto outcome = load_files(console, files);
     if (!outcome) return report(console, outcome.error());
     print_checked(console, outcome->plan);
@@ -29,10 +29,11 @@ void print_checked(Console& console, const rules::Plan& plan) {
 }
 
 void setup_check(CLI::App& app, Action& action) {
-    auto files = std::make_shared<std::vector<std::string>>();
+    auto files = std::make_shared<RuleFiles>();
     CLI::App* verb = app.add_subcommand("check", "parse, validate, resolve and compile rules; needs no root, no agent");
     verb->footer(kFooter);
-    add_files(*verb, *files)->required();
+    add_files(*verb, files->files)->required();
+    add_targets(*verb, files->allow_targets, files->only_targets);
     verb->callback([files, &action] { action = [files](Console& console) { return run_check(*files, console); }; });
 }
 

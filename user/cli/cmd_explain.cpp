@@ -74,9 +74,9 @@ Result<Request> parse_request(const ExplainOptions& options) {
     return request;
 }
 
-Result<rules::Plan> local_plan(Console& console, const std::vector<std::string>& files, const std::string& socket) {
-    if (!files.empty()) {
-        auto outcome = load_files(console, files);
+Result<rules::Plan> local_plan(Console& console, const RuleFiles& from, const std::string& socket) {
+    if (!from.files.empty()) {
+        auto outcome = load_files(console, from);
         return outcome ? Result<rules::Plan>(std::move(outcome->plan)) : outcome.error();
     }
     const auto answer = ask_agent(console, socket, {{"verb", "plan"}});
@@ -129,10 +129,13 @@ CLI::App* add_explain(CLI::App& app, Action& action, PlanSource plan) {
 
 void setup_explain(CLI::App& app, Action& action) {
     auto socket = std::make_shared<std::string>();
-    CLI::App* verb = add_explain(app, action, [socket](Console& console, const std::vector<std::string>& files) {
-        return local_plan(console, files, *socket);
+    auto from = std::make_shared<RuleFiles>();
+    CLI::App* verb = add_explain(app, action, [socket, from](Console& console, const std::vector<std::string>& files) {
+        from->files = files;
+        return local_plan(console, *from, *socket);
     });
     verb->footer(kFooter);
+    add_targets(*verb, from->allow_targets, from->only_targets);
     add_socket(*verb, *socket);
 }
 

@@ -94,6 +94,7 @@ void setup_run(CLI::App& app, Action& action) {
         ->check(CLI::Range(1, UMBRA_MAX_WORKERS))
         ->type_name("N")
         ->capture_default_str();
+    add_targets(*verb, options->agent.allow_targets, options->agent.only_targets);
     verb->add_option("--limit", options->agent.limits,
                      "sets a limit, e.g. response_timeout=5s or queue_memory=64M; repeatable; 'umbra status -o wide' "
                      "lists them")

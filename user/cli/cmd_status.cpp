@@ -109,12 +109,13 @@ Table processes_table(const Json& rows) {
                  {"THREADS", Align::right},
                  {"MEMORY", Align::right},
                  {"NEW PRIVILEGES"},
+                 {"SYSTEM CALLS"},
                  {"CAPABILITIES"}});
     for (const Json& row : rows) {
         table.add({field(row, "role"), field(row, "pid"), field(row, "uid"), field(row, "threads"),
                    size_text(static_cast<std::uint64_t>(number(row, "resident_bytes"))),
                    part(row, "no_new_privs") == true ? "never" : "possible",
-                   capability_names(field(row, "capabilities"))});
+                   field(row, "seccomp") == "2" ? "filtered" : "all", capability_names(field(row, "capabilities"))});
     }
     return table;
 }

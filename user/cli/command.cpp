@@ -23,6 +23,16 @@ CLI::Option* add_files(CLI::App& verb, std::vector<std::string>& files) {
         ->take_all();
 }
 
+void add_targets(CLI::App& verb, std::vector<std::string>& allowed, std::vector<std::string>& only) {
+    const auto add = [&verb](const char* name, std::vector<std::string>& blocks, const char* meaning) {
+        verb.add_option(name, blocks, meaning)->type_name("CIDR")->expected(1)->take_all();
+    };
+    add("--allow-targets", allowed,
+        "mirrors may be here too: a block of loopback, link-local, metadata or multicast addresses, which are refused "
+        "otherwise; repeatable");
+    add("--only-targets", only, "mirrors may be in these blocks only; repeatable");
+}
+
 void add_socket(CLI::App& verb, std::string& socket) {
     socket = control::kDefaultSocket;
     verb.add_option("--socket", socket, "control socket of the agent")->type_name("PATH")->capture_default_str();
@@ -59,8 +69,12 @@ Result<Json> read_documents(Console& console, const std::vector<std::string>& fi
     return documents;
 }
 
-Result<rules::LoadOutcome> load_files(Console& console, const std::vector<std::string>& files) {
-    auto outcome = rules::load_paths(files);
+Result<rules::LoadOutcome> load_files(Console& console, const RuleFiles& from) {
+    auto targets = rules::target_guard(from.allow_targets, from.only_targets);
+    if (!targets) return targets.error();
+    rules::CompileOptions options;
+    options.targets = std::move(*targets);
+    auto outcome = rules::load_paths(from.files, options);
     console.err << rules::print_diagnostics(outcome.diagnostics);
     if (!outcome.ok) return Error{ErrorCode::invalid_rules, "the rules are not valid"};
     return outcome;

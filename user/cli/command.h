@@ -56,6 +56,8 @@ int report(Console& console, const Error& error);
 
 // -f, as every verb that takes files has it.
 CLI::Option* add_files(CLI::App& verb, std::vector<std::string>& files);
+// --allow-targets and --only-targets.
+void add_targets(CLI::App& verb, std::vector<std::string>& allowed, std::vector<std::string>& only);
 // --socket and, with the formats that the verb knows, -o.
 void add_socket(CLI::App& verb, std::string& socket);
 void add_output(CLI::App& verb, std::string& output, const std::vector<std::string>& formats);
@@ -64,7 +66,12 @@ void add_output(CLI::App& verb, std::string& output, const std::vector<std::stri
 Result<control::Json> ask_agent(Console& console, const std::string& socket, const control::Json& request);
 // The files' texts as the field "documents" of a request.
 Result<control::Json> read_documents(Console& console, const std::vector<std::string>& files);
+// Files and where mirrors may be.
+struct RuleFiles {
+    std::vector<std::string> files;
+    std::vector<std::string> allow_targets, only_targets;
+};
 // The files' plan; findings go to err.
-Result<rules::LoadOutcome> load_files(Console& console, const std::vector<std::string>& files);
+Result<rules::LoadOutcome> load_files(Console& console, const RuleFiles& from);
 
 }  // namespace umbra::cli

@@ -15,6 +15,7 @@ struct ReplayLimits {
     std::size_t flow_requests = 16 * 1024;              // queued for one client flow
     std::size_t flow_streams = 1024;                    // HTTP/2 requests of one client flow, not settled
     std::size_t connections = 4096;                     // of a worker
+    std::size_t bandwidth = 1024u * 1024 * 1024;        // bytes per second of a worker to all mirrors
     TimeNs hold_time = 100 * kMillisecond;              // an HTTP/2 request without end is begun after
     TimeNs connect_timeout = 1 * kSecond;
     TimeNs response_timeout = 15 * kSecond;  // without a byte of progress, in either direction

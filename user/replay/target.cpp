@@ -30,7 +30,7 @@ bool shares_connections(const rules::MirrorSettings& settings) {
 }
 
 Target::Target(const std::vector<Endpoint>& at, std::shared_ptr<const rules::MirrorSettings> how,
-               const ReplayLimits& worker)
+               const ReplayLimits& worker, TokenBucket& all_mirrors)
     : endpoints(at),
       settings(std::move(how)),
       timeouts(effective(settings->timeouts, worker)),
@@ -38,7 +38,7 @@ Target::Target(const std::vector<Endpoint>& at, std::shared_ptr<const rules::Mir
       pooled(shares_connections(*settings)),
       tls(tls_for(settings->tls)),
       load(at.size()),
-      bucket(settings->limits.bytes_per_second),
+      bucket(settings->limits.bytes_per_second, all_mirrors),
       pool(at.size()) {}
 
 bool Target::connects_like(const Target& other) const {

@@ -25,7 +25,7 @@ bool shares_connections(const rules::MirrorSettings& settings);
 
 struct Target {
     Target(const std::vector<Endpoint>& at, std::shared_ptr<const rules::MirrorSettings> how,
-           const ReplayLimits& worker);
+           const ReplayLimits& worker, TokenBucket& all_mirrors);
 
     const std::vector<Endpoint> endpoints;
     std::shared_ptr<const rules::MirrorSettings> settings;  // may be replaced by equal ones
@@ -38,7 +38,7 @@ struct Target {
     std::vector<MirrorConnection*> connections;  // open or being made, in no order
     std::uint64_t in_flight = 0;                 // requests sent and not answered
     std::uint64_t queued_bytes = 0;
-    TokenBucket bucket;
+    RateAccount bucket;
     std::size_t next = 0;  // round robin
     std::size_t next_victim = 0;
     std::uint32_t users = 0;  // requests, flows and connections that refer to it

@@ -27,7 +27,7 @@ TargetRef TargetTable::find(const Choice& choice, Target* latest) {
         target->unused_since = 0;
         return TargetRef(target.get());
     }
-    alike.push_back(std::make_unique<Target>(endpoints, choice.settings, limits_));
+    alike.push_back(std::make_unique<Target>(endpoints, choice.settings, limits_, bucket_));
     return TargetRef(alike.back().get());
 }
 

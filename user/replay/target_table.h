@@ -15,7 +15,7 @@ namespace umbra {
 
 class TargetTable {
 public:
-    explicit TargetTable(const ReplayLimits& limits) : limits_(limits) {}
+    explicit TargetTable(const ReplayLimits& limits) : limits_(limits), bucket_(limits.bandwidth) {}
 
     // By endpoints and settings, both compared by value. choice.target is not null.
     // latest: the target used last, which is most likely the same.
@@ -32,6 +32,7 @@ private:
     using Targets = std::vector<std::unique_ptr<Target>>;  // same endpoints, different settings
 
     const ReplayLimits& limits_;
+    TokenBucket bucket_;  // of all mirrors
     std::map<std::vector<Endpoint>, Targets> targets_;
     std::unordered_map<Endpoint, Breaker> breakers_;
 };

@@ -24,4 +24,20 @@ private:
     TimeNs filled_at_ = 0;
 };
 
+// RateAccount: a mirror's bucket and the one that all mirrors of a worker share: bytes pass when the mirror's own rate
+// and the worker's allow them.
+class RateAccount {
+public:
+    RateAccount(std::uint64_t own_rate, TokenBucket& all) : own_(own_rate), all_(all) {}
+
+    bool has(std::uint64_t count, TimeNs now) { return own_.has(count, now) && all_.has(count, now); }
+    bool take(std::uint64_t count, TimeNs now) {
+        return has(count, now) && own_.take(count, now) && all_.take(count, now);
+    }
+
+private:
+    TokenBucket own_;
+    TokenBucket& all_;
+};
+
 }  // namespace umbra

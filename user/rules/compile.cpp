@@ -52,7 +52,7 @@ private:
 
     void resolve_all() {
         Registry registry(documents_, options_.cluster_domain);
-        const ResolveContext context{registry, options_.cluster_domain, diagnostics_, options_.node};
+        const ResolveContext context{registry, options_.cluster_domain, diagnostics_, options_.targets, options_.node};
         const auto policies = attach_policies(documents_, diagnostics_);
         for (const auto* rule : documents_.all<RouteRule>()) {
             const auto policy = policies.find(rule->key());

@@ -15,6 +15,7 @@
 
 #include "rules/document_set.h"
 #include "rules/plan.h"
+#include "rules/target_guard.h"
 
 namespace umbra::rules {
 
@@ -22,6 +23,7 @@ struct CompileOptions {
     std::string cluster_domain = "cluster.local";
     std::string node;  // endpoints known to be on another node are no origins; empty: every endpoint can be one
     const DocumentSet* beneath = nullptr;  // further documents, where a load's own have none of the same key
+    TargetGuard targets = {};
 };
 
 // The plan is complete only when no error was reported.

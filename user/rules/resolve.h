@@ -7,6 +7,7 @@
 
 #include "rules/plan.h"
 #include "rules/registry.h"
+#include "rules/target_guard.h"
 
 namespace umbra::rules {
 
@@ -29,6 +30,7 @@ struct ResolveContext {
     Registry& registry;
     std::string_view cluster_domain;
     Diagnostics& diagnostics;
+    const TargetGuard& targets;
     std::string_view node = {};  // as in CompileOptions
 };
 

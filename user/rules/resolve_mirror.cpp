@@ -1,6 +1,7 @@
 #include "rules/resolve_mirror.h"
 
 #include <algorithm>
+#include <map>
 
 #include "rules/host_name.h"
 #include "rules/suggest.h"
@@ -46,6 +47,19 @@ std::set<std::uint16_t> ports_of(const std::vector<const HostEntry*>& destinatio
     return ports;
 }
 
+// What is called, the mirror's own instances aside, is on loopback, all of it.
+bool on_loopback(const std::vector<const HostEntry*>& destinations, const std::vector<const Instance*>& mirrors) {
+    bool any = false;
+    for (const auto* host : destinations) {
+        for (const auto& instance : host->instances) {
+            if (std::find(mirrors.begin(), mirrors.end(), &instance) != mirrors.end()) continue;
+            if (!is_loopback(instance.address)) return false;
+            any = true;
+        }
+    }
+    return any;
+}
+
 std::string port_list(const std::vector<std::uint16_t>& ports) {
     std::string text;
     for (const auto port : ports) text += (text.empty() ? "" : ", ") + std::to_string(port);
@@ -76,6 +90,7 @@ public:
         }
         const auto instances = instances_of(*host, mirror_.labels);
         resolve_targets(*host, instances, ports);
+        if (mirror_.off_reason.empty()) leave_out_refused(on_loopback(destinations, instances));
         std::set<Endpoint> shadows;
         for (const auto* instance : instances) {
             for (const auto& [service_port, port] : instance->ports) shadows.insert({instance->address, port});
@@ -113,6 +128,35 @@ private:
         if (missing.size() == ports.size())
             return off("'" + host.host + "' has no endpoint at " + port_list(missing), hint);
         warn("'" + host.host + "' has no endpoint at " + port_list(missing) + ": calls there are not mirrored", hint);
+    }
+
+    void leave_out_refused(bool loopback_destination) {
+        std::map<std::string, std::set<Endpoint>> refused;  // by what they are
+        bool left = false;
+        for (auto& target : mirror_.targets) {
+            std::erase_if(target.endpoints, [&](const Endpoint& endpoint) {
+                const auto what = context_.targets.refuses(endpoint, loopback_destination);
+                if (!what.empty()) refused[what].insert(endpoint);
+                return !what.empty();
+            });
+            left = left || !target.endpoints.empty();
+        }
+        std::string all;
+        for (const auto& [what, endpoints] : refused) all += (all.empty() ? "" : "; ") + refusal(what, endpoints);
+        if (all.empty()) return;
+        const auto hint = "--allow-targets and --only-targets of the agent say where copies may go";
+        left ? warn(all, hint) : off(all, hint);
+    }
+
+    static std::string refusal(const std::string& what, const std::set<Endpoint>& endpoints) {
+        constexpr std::size_t kNamed = 3;
+        std::string names;
+        std::size_t count = 0;
+        for (const auto& endpoint : endpoints) {
+            if (count++ < kNamed) names += (names.empty() ? "" : ", ") + endpoint.to_string();
+        }
+        if (count > kNamed) names += " and " + std::to_string(count - kNamed) + " more";
+        return names + (count == 1 ? " gets no copies: it is " : " get no copies: each is ") + what;
     }
 
     void off(const std::string& reason, std::string hint = {}, bool unresolved = false) {

@@ -12,6 +12,8 @@ namespace {
 constexpr std::size_t kMiB = 1024 * 1024;
 constexpr std::size_t kProcessMemory = 192 * kMiB;  // for each of reassembly and replay
 constexpr std::size_t kWorkerMemory = 24 * kMiB;    // but a worker has at least this
+constexpr std::size_t kProcessBandwidth = 1024 * kMiB;
+constexpr std::size_t kWorkerBandwidth = 256 * kMiB;  // flows may gather on one worker
 
 enum class Kind { count, bytes, time };
 
@@ -59,6 +61,7 @@ const Limit kLimits[] = {
            &ReplayLimits::flow_streams),
     mirror("queue_memory", Kind::bytes, "queued for mirrors by a worker", &ReplayLimits::total_queue_bytes),
     mirror("connections", Kind::count, "connections of a worker to mirrors", &ReplayLimits::connections),
+    mirror("mirror_bandwidth", Kind::bytes, "bytes per second of a worker to all mirrors", &ReplayLimits::bandwidth),
     mirror("connect_timeout", Kind::time, "for a connection to the mirror", &ReplayLimits::connect_timeout),
     mirror("response_timeout", Kind::time, "without progress of a request at the mirror",
            &ReplayLimits::response_timeout),
@@ -118,6 +121,7 @@ TerminatorLimits default_limits(unsigned workers) {
     const auto share = std::max(kProcessMemory / std::max(workers, 1u), kWorkerMemory);
     limits.reassembly.memory = std::min(limits.reassembly.memory, share);
     limits.replay.total_queue_bytes = share;
+    limits.replay.bandwidth = std::max(kProcessBandwidth / std::max(workers, 1u), kWorkerBandwidth);
     limits.replay.flow_queue_bytes = std::min(limits.replay.flow_queue_bytes, share);
     return limits;
 }

@@ -143,10 +143,8 @@ Result<void> send_setup(int channel, const TerminatorOptions& options) {
     return {};
 }
 
-Result<TerminatorOptions> receive_setup(UniqueFd channel) {
-    auto received = receive(channel.get());
-    if (!received) return received.error();
-    const auto json = Json::parse(received->text, nullptr, false);
+Result<TerminatorOptions> read_setup(std::string_view text, std::vector<UniqueFd> fds) {
+    const auto json = Json::parse(text, nullptr, false);
     if (!json.is_object()) return malformed();
     if (const auto version = json.find("version"); version == json.end() || *version != UMBRA_VERSION)
         return malformed();
@@ -160,11 +158,18 @@ Result<TerminatorOptions> receive_setup(UniqueFd channel) {
                           read_number(json, "hash_seed", options.reassembly.hash_seed) && one_sided != json.end() &&
                           one_sided->is_boolean();
     if (!complete || workers == 0 || workers > UMBRA_MAX_WORKERS) return malformed();
-    if (received->fds.size() != kSharedDescriptors + workers * kWorkerDescriptors) return malformed();
+    if (fds.size() != kSharedDescriptors + workers * kWorkerDescriptors) return malformed();
     options.one_sided = one_sided->get<bool>();
     if (auto read = read_limits(json, options); !read) return read.error();
-    take_descriptors(received->fds, workers, options);
-    options.channel = std::move(channel);
+    take_descriptors(fds, workers, options);
+    return options;
+}
+
+Result<TerminatorOptions> receive_setup(UniqueFd channel) {
+    auto received = receive(channel.get());
+    if (!received) return received.error();
+    auto options = read_setup(received->text, std::move(received->fds));
+    if (options) options->channel = std::move(channel);
     return options;
 }
 

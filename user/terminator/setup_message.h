@@ -3,6 +3,8 @@
 #pragma once
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "base/result.h"
 #include "terminator/terminator.h"
@@ -11,6 +13,8 @@ namespace umbra {
 
 // The descriptors stay the caller's.
 Result<void> send_setup(int channel, const TerminatorOptions& options);
+// The message's text and descriptors; the options' channel stays empty.
+Result<TerminatorOptions> read_setup(std::string_view text, std::vector<UniqueFd> fds);
 // The channel becomes the options' own.
 Result<TerminatorOptions> receive_setup(UniqueFd channel);
 

@@ -40,6 +40,19 @@ TEST(TokenBucket, ARateBeyondAnyNetworkDoesNotOverflow) {
     EXPECT_TRUE(unlimited.take(~std::uint64_t{0}, 0));
 }
 
+TEST(RateAccount, TakesFromTheMirrorAndTheWorkerOrFromNeither) {
+    TokenBucket all(1000);
+    RateAccount first(600, all), second(0, all);
+    EXPECT_FALSE(first.take(601, kSecond));
+    EXPECT_TRUE(first.take(600, kSecond));
+    EXPECT_FALSE(second.has(401, kSecond));
+    EXPECT_FALSE(second.take(401, kSecond));
+    EXPECT_TRUE(second.take(400, kSecond)) << "what was refused must not have been taken";
+    EXPECT_FALSE(second.take(1, kSecond));
+    EXPECT_TRUE(second.take(1000, 2 * kSecond));
+    EXPECT_FALSE(first.take(1, 2 * kSecond)) << "its own rate would allow it";
+}
+
 TEST(MirrorLimits, RequestsInFlight) {
     ReplayHarness harness;
     ScriptedServer server(harness.io);

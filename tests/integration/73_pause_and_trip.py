@@ -213,7 +213,7 @@ def mirror_errors():
 
 @case("the defaults, listed with what is measured now, do not trip; off switches them off")
 def defaults():
-    with under_load() as stage:
+    with under_load("--trip", "after=5s") as stage:
         settings = wait_for(lambda: (s := stage.status()["trip"]["settings"]) and "now" in s[0] and s, 15,
                             "measured values")
         check_equal({s["name"] for s in settings if s["value"] != "off"},

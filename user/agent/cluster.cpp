@@ -13,13 +13,11 @@ namespace umbra::agent {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
-constexpr Clock::duration kBurst = std::chrono::milliseconds(20);  // one plan for what comes within it
 // In a storm of changes compiling takes a tenth of a core: after each plan so many times its duration pass, at most
 // kLongestBurst.
 constexpr int kRest = 9;
-constexpr Clock::duration kLongestBurst = std::chrono::milliseconds(500);
+constexpr std::chrono::steady_clock::duration kLongestBurst = std::chrono::milliseconds(500);
+constexpr std::chrono::seconds kRefusedPause{5};  // then a plan that could not be put in force is tried again
 
 kube::Demand demand_for(const RuleStore& store) {
     const auto demand = rules::demand_of(store.all_documents(), store.cluster_domain());
@@ -89,10 +87,10 @@ void Cluster::take(kube::Changes changes) {
     if (changed || first) schedule();
 }
 
-void Cluster::schedule() {
+void Cluster::schedule(Clock::duration least) {
     if (pending_) return;
     pending_ = true;
-    timer_.expires_after(std::clamp(rested_ - Clock::now(), kBurst, kLongestBurst));
+    timer_.expires_after(std::clamp(rested_ - Clock::now(), least, std::max(least, kLongestBurst)));
     timer_.async_wait([this](const asio::error_code& error) {
         if (error) return;
         pending_ = false;
@@ -123,6 +121,7 @@ void Cluster::update() {
     }
     store_.accept(std::move(outcome));
     tell();
+    if (refused) schedule(kRefusedPause);
 }
 
 void Cluster::tell() {

@@ -36,7 +36,9 @@ private:
     void watch_door();
     void admit(int door);
     void take(kube::Changes changes);
-    void schedule();
+    using Clock = std::chrono::steady_clock;
+    static constexpr Clock::duration kBurst = std::chrono::milliseconds(20);  // one plan for what comes within it
+    void schedule(Clock::duration least = kBurst);
     void update();
     void tell();
 

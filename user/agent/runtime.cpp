@@ -80,7 +80,7 @@ Result<void> Runtime::adopt_terminator(UniqueFd connection) {
 }
 
 std::string Runtime::terminator_ended() {
-    if (const auto stopped = datapath_->apply({}); !stopped)
+    if (const auto stopped = datapath_->stop_cloning(); !stopped)
         spdlog::error("cloning goes on without a terminator: {}", stopped.error().message);
     const bool adopted = terminator_ && terminator_->pid() == 0;
     const std::string how = terminator_ ? terminator_->stop(std::chrono::milliseconds(0)) : "";
@@ -104,7 +104,7 @@ Result<void> Runtime::set_share(loader::CloneShare share) {
 }
 
 void Runtime::stop() {
-    if (const auto stopped = datapath_->apply({}); !stopped)
+    if (const auto stopped = datapath_->stop_cloning(); !stopped)
         spdlog::warn("cloning goes on until the end: {}", stopped.error().message);
     if (!terminator_) return;
     const std::string how = terminator_->stop(kStopPatience);

@@ -89,14 +89,25 @@ Json workers(const Runtime& runtime) {
     return rows;
 }
 
+// What a terminator in another container says of itself: known fields alone, none of them nested.
+void add_self_report(const std::string& text, Json& row) {
+    const auto flat = [](int depth, Json::parse_event_t, Json&) { return depth <= 1; };
+    const Json report = Json::parse(text, flat, false);
+    if (!report.is_object()) return;
+    for (const char* name :
+         {"uid", "capabilities", "permitted", "no_new_privs", "seccomp", "threads", "resident_bytes"}) {
+        const auto found = report.find(name);
+        if (found != report.end() && found->is_primitive()) row[name] = *found;
+    }
+}
+
 Json processes(const Runtime& runtime) {
     Json rows = Json::array({process("loader", ::getpid())});
     const TerminatorProcess* terminator = runtime.terminator();
     if (terminator && terminator->pid() > 0) rows.push_back(process("terminator", terminator->pid()));
     if (terminator && terminator->pid() == 0) {
         Json row{{"role", "terminator"}, {"adopted", true}};
-        if (const Json report = Json::parse(terminator->self_report(), nullptr, false); report.is_object())
-            row.update(report);
+        add_self_report(terminator->self_report(), row);
         rows.push_back(std::move(row));
     }
     return rows;

@@ -64,26 +64,36 @@ void TerminatorLife::restart() {
 
 void TerminatorLife::watch_door() {
     door_->when_readable([this] {
-        admit();
-        watch_door();
+        if (admit()) return watch_door();
+        timer_.expires_after(back_off_.next());
+        timer_.async_wait([this](const asio::error_code& error) {
+            if (!error && door_) watch_door();
+        });
     });
 }
 
-void TerminatorLife::admit() {
+bool TerminatorLife::admit() {
     UniqueFd connection(::accept4(socket_->fd(), nullptr, nullptr, SOCK_CLOEXEC));
-    if (!connection) return;
+    if (!connection) return false;
     const auto peer = control::identify_peer(connection.get(), peers_);
-    if (!peer || !peer->may_read) return spdlog::warn("a terminator was refused: its user is not of the agent's group");
-    if (runtime_.terminator()) return spdlog::warn("a second terminator was refused uid={}", peer->uid);
+    if (!peer || !peer->may_read) {
+        spdlog::warn("a terminator was refused: its user is not of the agent's group");
+        return false;
+    }
+    if (runtime_.terminator()) {
+        spdlog::warn("a second terminator was refused uid={}", peer->uid);
+        return false;
+    }
     const auto adopted = runtime_.adopt_terminator(std::move(connection));
     if (!adopted) {
         spdlog::error("the terminator could not be set up: {}", adopted.error().message);
         if (runtime_.terminator()) on_end();
-        return;
+        return false;
     }
     spdlog::info("the terminator has connected uid={}", peer->uid);
     watch();
     changed_();
+    return true;
 }
 
 }  // namespace umbra::agent

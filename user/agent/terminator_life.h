@@ -35,7 +35,8 @@ private:
     void restart_later();
     void restart();
     void watch_door();
-    void admit();
+    // False: nobody was let in, so the next one has to wait.
+    bool admit();
 
     asio::io_context& io_;
     Runtime& runtime_;

@@ -117,7 +117,8 @@ bool TerminatorProcess::has_ended() const {
     if (child_) return true;  // its process_fd() is readable for nothing else
     char byte = 0;
     const auto got = ::recv(channel_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-    return got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR);
+    // Its answers are taken where they are asked for: unasked bytes are the end, too.
+    return got >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
 std::string TerminatorProcess::stop(std::chrono::milliseconds patience) {

@@ -15,8 +15,8 @@
 namespace umbra::kube {
 
 struct PictureLimits {
-    std::size_t objects = 200'000;
-    std::size_t bytes = 512u << 20;  // of the objects' text and names
+    std::size_t objects = 100'000;
+    std::size_t bytes = 128u << 20;  // of the objects' text and names
     std::size_t object_bytes = 1u << 20;
 };
 

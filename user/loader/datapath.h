@@ -68,6 +68,9 @@ public:
     // How much of the live plan, and of those to come, is cloned. Same generation number, same slots. Pausing is done
     // when packets find no rules; that programs could not be taken off devices is no failure then.
     Result<ApplyReport> set_share(CloneShare share);
+    // Forgets the plan. Nothing is cloned from then on, whatever of the kernel's network state cannot be read or changed;
+    // an error says that not even that was possible, or what was left attached.
+    Result<void> stop_cloning();
 
     // The slots that apply() would give the plan's slot_keys(), in their order. Changes nothing.
     Result<std::vector<std::uint32_t>> preview_slots(const rules::Plan& plan) const;

@@ -64,6 +64,17 @@ Result<ApplyReport> Datapath::set_share(CloneShare share) {
     return report;
 }
 
+Result<void> Datapath::stop_cloning() {
+    auto halted = halt(skeleton_);
+    auto applied = apply({});
+    if (applied) return {};
+    plan_ = {};
+    std::vector<std::uint32_t> attached;
+    for (const auto& [ifindex, target] : targets_) attached.push_back(ifindex);
+    for (const std::uint32_t ifindex : attached) detach(ifindex);
+    return halted ? Result<void>() : applied.error();
+}
+
 Result<ApplyReport> Datapath::apply_slots(const rules::Plan& plan, const RuleSlots& slots) {
     auto devices = plan_devices(plan);
     if (!devices) return devices.error();

@@ -87,7 +87,9 @@ private:
     void choose_origins() {
         std::map<Endpoint, Coverages> endpoints;
         for (std::size_t i = 0; i < rules_.size(); ++i) {
-            for (const auto& covered : rules_[i].covered) add(endpoints[covered.endpoint], i, covered);
+            for (const auto& covered : rules_[i].covered) {
+                if (!covered.elsewhere) add(endpoints[covered.endpoint], i, covered);
+            }
         }
         for (const auto& [endpoint, coverages] : endpoints) choose(endpoint, coverages);
     }

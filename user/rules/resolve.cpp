@@ -172,8 +172,8 @@ private:
             const bool own_mirror = shadows_.count(endpoint) > 0;
             if (selected && own_mirror) ++excluded_;
             if (selected && !own_mirror) ++selected_;
-            if (is_elsewhere(instance)) continue;
-            result_.covered.push_back({endpoint, host.host, service_port, selected && !own_mirror});
+            result_.covered.push_back(
+                {endpoint, host.host, service_port, selected && !own_mirror, is_elsewhere(instance)});
         }
     }
 

@@ -17,6 +17,7 @@ struct Covered {
     std::string host;
     std::uint16_t service_port = 0;
     bool selected = false;  // the route selects it and it is no endpoint of one of the rule's mirrors
+    bool elsewhere = false;  // on another node, whose agent mirrors it
 };
 
 struct ResolvedRule {

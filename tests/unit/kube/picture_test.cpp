@@ -84,7 +84,7 @@ TEST(Picture, PastItsLimitsNewObjectsAreLeftOutAndCounted) {
     for (const char* name : {"a", "b", "c"}) picture.put(1, pod(name), name, 1);
     EXPECT_EQ(picture.objects(), 2u);
     EXPECT_EQ(picture.left_out(1), 1u);
-    EXPECT_EQ(picture.complaint(1), "1 objects left out: the picture is full (2 objects, 512 MiB)");
+    EXPECT_EQ(picture.complaint(1), "1 objects left out: the picture is full (2 objects, 128 MiB)");
     picture.list_begins(1);
     EXPECT_EQ(picture.complaint(1), "");
 }

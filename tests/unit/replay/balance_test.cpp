@@ -24,7 +24,8 @@ struct Endpoints {
         settings.balance = balance;
         std::vector<Endpoint> endpoints;
         for (std::size_t i = 0; i < count; ++i) endpoints.push_back({client(1'000'000 + i), 80});
-        target = std::make_unique<Target>(endpoints, std::make_shared<const rules::MirrorSettings>(settings), limits);
+        target = std::make_unique<Target>(endpoints, std::make_shared<const rules::MirrorSettings>(settings), limits,
+                                          bandwidth);
     }
     std::vector<std::uint32_t> order(std::size_t number = 0) {
         std::vector<std::uint32_t> out;
@@ -32,6 +33,7 @@ struct Endpoints {
         return out;
     }
     ReplayLimits limits;
+    TokenBucket bandwidth{1 << 30};
     std::unique_ptr<Target> target;
 };
 

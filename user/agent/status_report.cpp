@@ -95,7 +95,7 @@ void add_self_report(const std::string& text, Json& row) {
     const Json report = Json::parse(text, flat, false);
     if (!report.is_object()) return;
     for (const char* name :
-         {"uid", "capabilities", "permitted", "no_new_privs", "seccomp", "threads", "resident_bytes"}) {
+         {"pid", "uid", "capabilities", "permitted", "no_new_privs", "seccomp", "threads", "resident_bytes"}) {
         const auto found = report.find(name);
         if (found != report.end() && found->is_primitive()) row[name] = *found;
     }

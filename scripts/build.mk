@@ -17,7 +17,7 @@ VERSION := $(shell cat VERSION)
 CPPFLAGS += -Iuser -Iinclude -I$(BUILD)/gen -DASIO_STANDALONE -DASIO_NO_DEPRECATED -DASIO_DISABLE_STD_ALIGNED_ALLOC -DSPDLOG_FMT_EXTERNAL \
 	-DUMBRA_VERSION='"$(VERSION)"'
 CXXFLAGS += -std=c++20 $(OPTIMIZE) $(WARN) -pthread
-LDLIBS := -lyaml-cpp -lspdlog -lfmt -lbpf -lelf -lz -lpcap -lcap-ng -lseccomp -lre2 -lnghttp2 -lcurl -lprometheus-cpp-core -lcivetweb -lssl -lcrypto -pthread
+LDLIBS := -lyaml-cpp -lspdlog -lfmt -lbpf -lelf -lz -lpcap -lcap-ng -lseccomp -lre2 -lnghttp2 -lcurl -lprometheus-cpp-core -lssl -lcrypto -pthread
 
 FOLDERS := base net wire rules loader capture flow reassembly protocol edit replay terminator offline control kube metrics agent cli
 lib = $(BUILD)/libumbra_$(1).a

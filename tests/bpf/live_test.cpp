@@ -277,6 +277,26 @@ TEST_F(LiveTest, reload_changes_endpoints_and_resets_nothing) {
     EXPECT_TRUE(datapath_->attach_points().empty());
 }
 
+TEST_F(LiveTest, cloning_stops_also_where_no_plan_can_be_made) {
+    client_and_local_server();
+    lab_->connect("v1", "other", "10.8.0.2/24");
+    DatapathOptions options;
+    options.ifaces = {"v0", "v1"};
+    mirror({"10.9.0.1:8080"}, options);
+    TcpPair pair(*lab_, "client", "host", "10.9.0.1:8080");
+    pair.send(100);
+    ASSERT_EQ(counters().cloned.bytes, 100u);
+    const std::uint32_t slot = *datapath_->slot_of("test/rule");
+    NetLab::sh("ip link del v1");
+    ASSERT_FALSE(datapath_->apply({})) << "a device that is named is gone";
+    pair.send(100);
+    ASSERT_EQ(datapath_->rule_counters(slot)->cloned.bytes, 200u) << "a plan that is refused changes nothing";
+    EXPECT_TRUE(datapath_->stop_cloning());
+    pair.send(100);
+    EXPECT_EQ(datapath_->rule_counters(slot)->cloned.bytes, 200u);
+    EXPECT_TRUE(datapath_->attach_points().empty());
+}
+
 TEST_F(LiveTest, a_slot_that_changes_hands_goes_on_counting) {
     client_and_local_server();
     mirror({"10.9.0.1:8080"});

@@ -139,6 +139,39 @@ def strangers():
             check_equal(agent.json("status")["terminator"], "running", "the terminator")
 
 
+class HostileTerminator:
+    """Takes setup and plan as the real one does, with an answer of the test's own."""
+
+    def __init__(self, path, report):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self.socket.settimeout(10)
+        self.socket.connect(str(path))
+        for answer in (report, b"\x01"):
+            message, fds, *_ = socket.recv_fds(self.socket, 1 << 16, 253)
+            check(message, "the loader closed the connection")
+            for fd in fds:
+                os.close(fd)
+            self.socket.send(answer)
+
+
+@case("a hostile terminator: bytes that nobody asked for are its end, a nested report harms nobody; the next one serves")
+def hostile_terminator():
+    need_command("setpriv")
+    with Lab() as lab:
+        v1, v2 = Recorder(lab, "v1"), Recorder(lab, "v2")
+        with PodAgent(lab, *setup_agent(lab).files) as agent:
+            hostile = HostileTerminator(agent.terminator_socket, b'{"role":"loader","uid":' + b"[" * 60000)
+            agent.wait_running()
+            roles = [row["role"] for row in agent.json("status")["processes"]]
+            check_equal(roles, ["loader", "terminator"], "processes in the status")
+            hostile.socket.send(b"\x01")
+            agent.wait_running("restarting")
+            agent.start_terminator()
+            agent.wait_running()
+            at_v2, sent = mirrored(lab, v1, v2, "a")
+            check_none(compare.identical(sent, at_v2, "v2"), "requests at v2")
+
+
 @case("a sidecar and its application within a pod: the plaintext on the pod's loopback is mirrored, by --netns")
 def sidecar():
     need_command("setpriv")

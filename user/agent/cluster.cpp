@@ -17,6 +17,7 @@ namespace {
 // kLongestBurst.
 constexpr int kRest = 9;
 constexpr std::chrono::steady_clock::duration kLongestBurst = std::chrono::milliseconds(500);
+constexpr std::chrono::milliseconds kBurst{20};   // one plan for what comes within it
 constexpr std::chrono::seconds kRefusedPause{5};  // then a plan that could not be put in force is tried again
 
 kube::Demand demand_for(const RuleStore& store) {
@@ -35,7 +36,8 @@ Cluster::Cluster(asio::io_context& io, RuleStore& store, Runtime& runtime, std::
                  [](const std::string& why) {
                      spdlog::warn("the controller is gone: {}; the last picture of the cluster stays in force", why);
                  }}),
-      timer_(io) {}
+      timer_(io),
+      retry_timer_(io) {}
 
 void Cluster::listen(const control::Listener& socket) {
     door_fd_ = socket.fd();
@@ -87,10 +89,10 @@ void Cluster::take(kube::Changes changes) {
     if (changed || first) schedule();
 }
 
-void Cluster::schedule(Clock::duration least) {
+void Cluster::schedule() {
     if (pending_) return;
     pending_ = true;
-    timer_.expires_after(std::clamp(rested_ - Clock::now(), least, std::max(least, kLongestBurst)));
+    timer_.expires_after(std::clamp<Clock::duration>(rested_ - Clock::now(), kBurst, kLongestBurst));
     timer_.async_wait([this](const asio::error_code& error) {
         if (error) return;
         pending_ = false;
@@ -121,7 +123,15 @@ void Cluster::update() {
     }
     store_.accept(std::move(outcome));
     tell();
-    if (refused) schedule(kRefusedPause);
+    if (refused) retry();
+}
+
+// Besides, so that a change that comes meanwhile need not wait for it.
+void Cluster::retry() {
+    retry_timer_.expires_after(kRefusedPause);
+    retry_timer_.async_wait([this](const asio::error_code& error) {
+        if (!error) schedule();
+    });
 }
 
 void Cluster::tell() {

@@ -33,12 +33,13 @@ public:
     control::Json status() const;
 
 private:
+    using Clock = std::chrono::steady_clock;
+
     void watch_door();
     void admit(int door);
     void take(kube::Changes changes);
-    using Clock = std::chrono::steady_clock;
-    static constexpr Clock::duration kBurst = std::chrono::milliseconds(20);  // one plan for what comes within it
-    void schedule(Clock::duration least = kBurst);
+    void schedule();
+    void retry();
     void update();
     void tell();
 
@@ -47,10 +48,10 @@ private:
     asio::io_context& io_;
     std::optional<gid_t> peers_;
     ClusterFeed feed_;
-    asio::steady_timer timer_;
+    asio::steady_timer timer_, retry_timer_;
     std::optional<Watched> door_;
     int door_fd_ = -1;
-    std::chrono::steady_clock::time_point rested_;  // from when on the next plan may be compiled
+    Clock::time_point rested_;  // from when on the next plan may be compiled
     bool pending_ = false;
     bool synced_ = false;
     bool marked_ = false;  // a new picture is coming; what it does not hold goes

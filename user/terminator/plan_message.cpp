@@ -11,6 +11,7 @@
 #include <string>
 
 #include "rules/plan_json.h"
+#include "terminator/descriptor_message.h"
 
 namespace umbra {
 
@@ -57,29 +58,13 @@ Result<UniqueFd> sealed_copy(const std::string& text) {
     return file;
 }
 
-union ControlBuffer {
-    char bytes[CMSG_SPACE(sizeof(int))];
-    cmsghdr align;
-};
-
 Result<UniqueFd> receive_descriptor(int channel) {
-    char byte = 0;
-    iovec data{&byte, 1};
-    ControlBuffer control{};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    header.msg_control = &control;
-    header.msg_controllen = sizeof control;
-    const auto got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
-    if (got < 0) return os_failure("receive plan from the loader");
-    if (got == 0) return Error{ErrorCode::failure, "", {}};
-    const auto* part = CMSG_FIRSTHDR(&header);
-    if (part == nullptr || part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+    auto message = receive_message(channel, "plan from the loader");
+    if (!message) return message.error();
+    if (message->text.empty()) return Error{ErrorCode::failure, "", {}};
+    if (message->fds.size() != 1)
         return Error{ErrorCode::failure, "receive plan from the loader: no descriptor in the message", {}};
-    int fd = -1;
-    std::memcpy(&fd, CMSG_DATA(part), sizeof fd);
-    return UniqueFd(fd);
+    return std::move(message->fds.front());
 }
 
 }  // namespace
@@ -87,22 +72,7 @@ Result<UniqueFd> receive_descriptor(int channel) {
 Result<void> send_plan(int channel, const PlanMessage& message) {
     const auto file = sealed_copy(encode(message));
     if (!file) return file.error();
-    char byte = 'P';
-    iovec data{&byte, 1};
-    ControlBuffer control{};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    header.msg_control = &control;
-    header.msg_controllen = sizeof control;
-    auto* part = CMSG_FIRSTHDR(&header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(sizeof(int));
-    const int fd = file->get();
-    std::memcpy(CMSG_DATA(part), &fd, sizeof fd);
-    if (::sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return os_failure("send plan to the terminator");
-    return {};
+    return send_message(channel, "P", {file->get()}, "plan to the terminator");
 }
 
 Result<PlanMessage> receive_plan(int channel) {

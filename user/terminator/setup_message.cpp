@@ -2,12 +2,12 @@
 
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "terminator/descriptor_message.h"
 #include "terminator/limit_table.h"
 
 #include "umbra/abi/limits.h"
@@ -21,8 +21,7 @@ using Json = nlohmann::json;
 constexpr std::size_t kSharedDescriptors = 4;  // ledger, worker rows, muted, own
 constexpr std::size_t kWorkerDescriptors = 3;  // queue, bare queue, ring
 constexpr std::size_t kMaxDescriptors = kSharedDescriptors + kWorkerDescriptors * UMBRA_MAX_WORKERS;
-constexpr std::size_t kMaxText = 64 << 10;
-static_assert(kMaxDescriptors <= 253, "SCM_MAX_FD of the kernel");
+static_assert(kMaxDescriptors <= kMaxMessageDescriptors);
 
 Error os_failure(const std::string& attempt) { return {ErrorCode::failure, attempt + ": " + std::strerror(errno), {}}; }
 
@@ -51,43 +50,6 @@ std::vector<int> descriptors_of(const TerminatorOptions& options) {
     for (const auto& worker : options.workers)
         fds.insert(fds.end(), {worker.queue.get(), worker.bare_queue.get(), worker.ring.get()});
     return fds;
-}
-
-union ControlBuffer {
-    char bytes[CMSG_SPACE(sizeof(int) * kMaxDescriptors)];
-    cmsghdr align;
-};
-
-struct Received {
-    std::string text;
-    std::vector<UniqueFd> fds;
-};
-
-Result<Received> receive(int channel) {
-    Received received;
-    received.text.resize(kMaxText);
-    iovec data{received.text.data(), received.text.size()};
-    ControlBuffer control{};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    header.msg_control = &control;
-    header.msg_controllen = sizeof control;
-    const auto got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
-    if (got < 0) return os_failure("receive setup from the loader");
-    if (got == 0) return Error{ErrorCode::failure, "receive setup from the loader: it closed the connection"};
-    received.text.resize(static_cast<std::size_t>(got));
-    for (auto* part = CMSG_FIRSTHDR(&header); part; part = CMSG_NXTHDR(&header, part)) {
-        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS) continue;
-        const std::size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-        for (std::size_t i = 0; i < count; ++i) {
-            int fd = -1;
-            std::memcpy(&fd, CMSG_DATA(part) + i * sizeof(int), sizeof fd);
-            received.fds.emplace_back(fd);
-        }
-    }
-    if (header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) return malformed();
-    return received;
 }
 
 template <class Number>
@@ -125,22 +87,7 @@ void take_descriptors(std::vector<UniqueFd>& fds, std::size_t workers, Terminato
 }  // namespace
 
 Result<void> send_setup(int channel, const TerminatorOptions& options) {
-    std::string text = encode(options);
-    const std::vector<int> fds = descriptors_of(options);
-    iovec data{text.data(), text.size()};
-    ControlBuffer control{};
-    msghdr header{};
-    header.msg_iov = &data;
-    header.msg_iovlen = 1;
-    header.msg_control = &control;
-    header.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
-    auto* part = CMSG_FIRSTHDR(&header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(part), fds.data(), fds.size() * sizeof(int));
-    if (::sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return os_failure("send setup to the terminator");
-    return {};
+    return send_message(channel, encode(options), descriptors_of(options), "setup to the terminator");
 }
 
 Result<TerminatorOptions> read_setup(std::string_view text, std::vector<UniqueFd> fds) {
@@ -166,8 +113,10 @@ Result<TerminatorOptions> read_setup(std::string_view text, std::vector<UniqueFd
 }
 
 Result<TerminatorOptions> receive_setup(UniqueFd channel) {
-    auto received = receive(channel.get());
+    auto received = receive_message(channel.get(), "setup from the loader");
     if (!received) return received.error();
+    if (received->text.empty())
+        return Error{ErrorCode::failure, "receive setup from the loader: it closed the connection"};
     auto options = read_setup(received->text, std::move(received->fds));
     if (options) options->channel = std::move(channel);
     return options;
@@ -179,7 +128,7 @@ Result<void> acknowledge_setup(int channel, const std::string& identity) {
 }
 
 Result<std::string> read_setup_answer(int channel) {
-    std::string text(kMaxText, '\0');
+    std::string text(kMaxMessageText, '\0');
     const auto got = ::recv(channel, text.data(), text.size(), MSG_DONTWAIT);
     if (got <= 0) return Error{ErrorCode::failure, "read, answer of the terminator: the connection has ended"};
     text.resize(static_cast<std::size_t>(got));

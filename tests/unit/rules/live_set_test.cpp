@@ -103,6 +103,28 @@ TEST(LiveSet, LeavesOtherNodesEndpointsToTheirAgents) {
     EXPECT_FALSE(none.plan.rules.at(0).mirrors.at(0).targets.at(0).endpoints.empty()) << "mirrors are on any node";
 }
 
+TEST(LiveSet, FindsARingOfMirrorsThatGoesOverOtherNodes) {
+    auto set = httpbin();
+    const auto from_to = [](const char* from, const char* to) {
+        Json spec{{"route", {{{"labels", {{"version", from}}}}}},
+                  {"mirror", {{"name", "httpbin"}, {"labels", {{"version", to}}}}},
+                  {"match", {{"request", {{"headers", {{"x-from", {{"exact", from}}}}}}}}}};
+        return spec;
+    };
+    set.put(route_rule("ab", from_to("v1", "v2")));
+    set.put(route_rule("ba", from_to("v2", "v1")));
+    const auto warnings = [&](const char* node) {
+        CompileOptions options;
+        options.node = node;
+        std::size_t count = 0;
+        for (const auto& [key, state] : set.compile({}, options).states)
+            for (const auto& found : state.findings) count += found.message.find("each other") != std::string::npos;
+        return count;
+    };
+    EXPECT_GT(warnings(""), 0u);
+    EXPECT_EQ(warnings("n1"), warnings("")) << "v2 is on another node";
+}
+
 TEST(LiveSet, KeepsAnInvalidObjectOutAndTheOthersIn) {
     auto set = httpbin();
     set.put(route_rule("good", mirroring()));

@@ -40,14 +40,26 @@ void ControlServer::accept() {
 void ControlServer::admit(asio::local::stream_protocol::socket socket) {
     const auto peer = identify_peer(socket.native_handle(), options_.readers);
     if (!peer || !peer->may_read) return;
-    const auto session = std::make_shared<Session>(*this, std::move(socket));
-    // One place more than there are is for telling a client so.
-    if (sessions_.size() > kMaxClients) return;
-    const bool full = sessions_.size() == kMaxClients;
+    // As many again may be told that there is no place.
+    if (sessions_.size() >= 2 * kMaxClients) return;
+    const bool has_place = has_place_for(*peer);
+    const auto session = std::make_shared<Session>(*this, *peer, std::move(socket));
     sessions_.insert(session);
-    if (!full) return session->read_request(*peer);
+    if (has_place) return session->read_request();
     session->respond(Response::failure(
-        {ErrorCode::failure, "serve: " + std::to_string(kMaxClients) + " clients are connected already", "try again"}));
+        {ErrorCode::failure,
+         "serve: " + std::to_string(peer->may_change ? kMaxClients : kMaxReaders) + " clients are connected already",
+         "try again"}));
+}
+
+bool ControlServer::has_place_for(const Peer& peer) const {
+    std::size_t clients = 0, readers = 0;
+    for (const auto& session : sessions_) {
+        if (!session->is_served()) continue;
+        ++clients;
+        if (!session->peer().may_change) ++readers;
+    }
+    return clients < kMaxClients && (peer.may_change || readers < kMaxReaders);
 }
 
 }  // namespace umbra::control

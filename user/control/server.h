@@ -1,5 +1,6 @@
 // ControlServer: answers requests on a Listener, in the thread that runs the io_context. It knows frames, limits and
-// peers, no verbs: the handler does. A slow or silent client costs one of kMaxClients places until its deadline.
+// peers, no verbs: the handler does. A slow or silent client costs one of kMaxClients places until its deadline, and
+// readers never hold them all.
 // The listener, the handler and what it refers to outlive the server; the io_context must not run after the server.
 #pragma once
 
@@ -43,6 +44,7 @@ private:
     ControlServer(asio::io_context& io, Handler handler, ServerOptions options);
     void accept();
     void admit(asio::local::stream_protocol::socket socket);
+    bool has_place_for(const Peer& peer) const;
     void leave(const std::shared_ptr<Session>& session) { sessions_.erase(session); }
 
     asio::local::stream_protocol::acceptor acceptor_;

@@ -7,8 +7,8 @@
 
 namespace umbra::control {
 
-Session::Session(ControlServer& server, asio::local::stream_protocol::socket socket)
-    : server_(server), socket_(std::move(socket)), deadline_(socket_.get_executor()) {}
+Session::Session(ControlServer& server, const Peer& peer, asio::local::stream_protocol::socket socket)
+    : server_(server), peer_(peer), socket_(std::move(socket)), deadline_(socket_.get_executor()) {}
 
 void Session::start_deadline() {
     deadline_.expires_after(server_.options_.deadline);
@@ -17,8 +17,8 @@ void Session::start_deadline() {
     });
 }
 
-void Session::read_request(const Peer& peer) {
-    peer_ = peer;
+void Session::read_request() {
+    served_ = true;
     start_deadline();
     asio::async_read(socket_, asio::buffer(header_),
                      [self = shared_from_this()](const asio::error_code& error, std::size_t) {

@@ -13,9 +13,11 @@ namespace umbra::control {
 
 class Session : public std::enable_shared_from_this<Session> {
 public:
-    Session(ControlServer& server, asio::local::stream_protocol::socket socket);
+    Session(ControlServer& server, const Peer& peer, asio::local::stream_protocol::socket socket);
 
-    void read_request(const Peer& peer);
+    const Peer& peer() const { return peer_; }
+    bool is_served() const { return served_; }  // else it is only told that there is no place
+    void read_request();
     void respond(const Response& response);
     void close();
 
@@ -26,11 +28,12 @@ private:
     void start_deadline();
 
     ControlServer& server_;
+    Peer peer_;
     asio::local::stream_protocol::socket socket_;
     asio::steady_timer deadline_;
-    Peer peer_;
     FrameHeader header_{};
     std::string body_;
+    bool served_ = false;
     bool closed_ = false;
 };
 

@@ -92,9 +92,8 @@ private:
     bool open(std::size_t index) {
         Connection& c = connections_[index];
         c.fd = ::socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-        c.left = options_.per_connection == 0 ? ~std::uint64_t{0}
-                 : ++opened_ % 4 == 0         ? 1
-                                              : 1 + random_() % (2 * options_.per_connection);
+        c.left = ++opened_ % 4 == 0 ? 1 : 1 + random_() % std::max<std::uint64_t>(1, 2 * options_.per_connection);
+        if (options_.per_connection == 0) c.left = ~std::uint64_t{0};
         const int one = 1;
         ::setsockopt(c.fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
         const auto* server = reinterpret_cast<const sockaddr*>(&options_.server);

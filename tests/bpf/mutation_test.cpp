@@ -1,5 +1,6 @@
-// Millions of packets with wrong bytes, on all cores: whatever they are, the verdict is TC_ACT_UNSPEC, the bytes stay as
-// they were and the kernel's ledger closes. Each packet runs through one of the four programs. UMBRA_BATTERY=long: more.
+// Millions of packets with wrong bytes, on all cores: whatever they are, the verdict is TC_ACT_UNSPEC, the bytes stay
+// as they were and the kernel's ledger closes. Each packet runs through one of the four programs. UMBRA_BATTERY=long:
+// more.
 #include <gtest/gtest.h>
 
 #include <atomic>

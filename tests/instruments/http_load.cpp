@@ -1,8 +1,8 @@
-// A fast HTTP/1.1 client that checks every answer: its own X-Id, the digest of the bytes it sent, the server's name, the
-// body's length. http_load ADDRESS PORT LOG CONNECTIONS REQUESTS RATE PER_CONNECTION SEED [stay]
-// At RATE requests per second, closed loop; each connection carries up to twice PER_CONNECTION requests, every fourth one
-// just one; 0: all of them. With "stay" it goes on after REQUESTS until SIGTERM. Prints one JSON line; exits 1 if a
-// request failed. Bodies are up to 2 KB, one in a hundred up to 64 KB. Records: record.h.
+// A fast HTTP/1.1 client that checks every answer: its own X-Id, the digest of the bytes it sent, the server's name,
+// the body's length. http_load ADDRESS PORT LOG CONNECTIONS REQUESTS RATE PER_CONNECTION SEED [stay] At RATE requests
+// per second, closed loop; each connection carries up to twice PER_CONNECTION requests, every fourth one just one; 0:
+// all of them. With "stay" it goes on after REQUESTS until SIGTERM. Prints one JSON line; exits 1 if a request failed.
+// Bodies are up to 2 KB, one in a hundred up to 64 KB. Records: record.h.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -45,7 +45,10 @@ struct Connection {
 class Load {
 public:
     Load(const Options& options, const char* log)
-        : options_(options), log_(log), random_(options.seed), connections_(options.connections),
+        : options_(options),
+          log_(log),
+          random_(options.seed),
+          connections_(options.connections),
           poll_(::epoll_create1(EPOLL_CLOEXEC)) {
         pool_.resize(1 << 17);
         for (char& c : pool_) c = static_cast<char>(32 + random_() % 95);
@@ -62,9 +65,10 @@ public:
             log_.flush();
         }
         const double seconds = static_cast<double>(now_ns() - start) / 1e9;
-        std::printf("{\"sent\": %llu, \"answered\": %llu, \"failed\": %llu, \"connects\": %llu, \"seconds\": %.3f, "
-                    "\"error\": \"%s\"}\n",
-                    begun_, answered_, failed_, opened_, seconds, error_.c_str());
+        std::printf(
+            "{\"sent\": %llu, \"answered\": %llu, \"failed\": %llu, \"connects\": %llu, \"seconds\": %.3f, "
+            "\"error\": \"%s\"}\n",
+            begun_, answered_, failed_, opened_, seconds, error_.c_str());
         return failed_ == 0 ? 0 : 1;
     }
 
@@ -112,7 +116,8 @@ private:
         const std::size_t most = random_() % 100 == 0 ? 65536 : 2048;
         const std::size_t size = random_() % 3 == 0 ? 0 : random_() % most;
         char head[256];
-        std::snprintf(head, sizeof(head), "%s /load/%llu HTTP/1.1\r\nHost: v1\r\nX-Id: %llu\r\nContent-Length: %zu\r\n\r\n",
+        std::snprintf(head, sizeof(head),
+                      "%s /load/%llu HTTP/1.1\r\nHost: v1\r\nX-Id: %llu\r\nContent-Length: %zu\r\n\r\n",
                       size ? "POST" : "GET", static_cast<unsigned long long>(random_() % 1000),
                       static_cast<unsigned long long>(c.id), size);
         c.out = head;
@@ -165,7 +170,8 @@ private:
             static_cast<unsigned long long>(c.id), static_cast<unsigned long long>(c.digest), body);
         if (!c.busy && !c.in.empty()) return give_up(index, "an answer to nothing");
         if (c.in.size() < static_cast<std::size_t>(head) + body) return;
-        if (c.in.size() != static_cast<std::size_t>(head) + body || c.in.compare(0, static_cast<std::size_t>(head), wanted))
+        if (c.in.size() != static_cast<std::size_t>(head) + body ||
+            c.in.compare(0, static_cast<std::size_t>(head), wanted))
             return give_up(index, "a wrong answer");
         const auto now = now_ns();
         log_.add({c.id, c.digest, static_cast<std::uint32_t>(c.out.size()),

@@ -1,7 +1,7 @@
-// A fast HTTP/1.1 server that records each request (record.h) before it answers, so that the records survive SIGKILL. It
-// plays the origin and the mirrors: http_stand NAME CONTROL LOG ADDRESS:PORT...
-// Its control socket takes lines and answers each with one: "counts", or "mode normal|noread|garbage|hang".
-// Answers carry the server's name, the request's X-Id, the digest of its raw bytes and X-Id % 500 bytes.
+// A fast HTTP/1.1 server that records each request (record.h) before it answers, so that the records survive SIGKILL.
+// It plays the origin and the mirrors: http_stand NAME CONTROL LOG ADDRESS:PORT... Its control socket takes lines and
+// answers each with one: "counts", or "mode normal|noread|garbage|hang". Answers carry the server's name, the request's
+// X-Id, the digest of its raw bytes and X-Id % 500 bytes.
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -46,7 +46,8 @@ std::uint64_t number(std::string_view text, std::uint64_t absent) {
 
 class Stand {
 public:
-    Stand(std::string name, const char* log) : name_(std::move(name)), log_(log), poll_(::epoll_create1(EPOLL_CLOEXEC)) {}
+    Stand(std::string name, const char* log)
+        : name_(std::move(name)), log_(log), poll_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
     void listen_tcp(const std::string& place) {
         const auto colon = place.rfind(':');
@@ -156,10 +157,11 @@ private:
             return;
         }
         char head[256];
-        std::snprintf(head, sizeof(head),
-                      "HTTP/1.1 200 OK\r\nX-From: %s\r\nX-Id: %llu\r\nX-Digest: %016llx\r\nContent-Length: %llu\r\n\r\n",
-                      name_.c_str(), static_cast<unsigned long long>(id), static_cast<unsigned long long>(digest),
-                      static_cast<unsigned long long>(id % 500));
+        std::snprintf(
+            head, sizeof(head),
+            "HTTP/1.1 200 OK\r\nX-From: %s\r\nX-Id: %llu\r\nX-Digest: %016llx\r\nContent-Length: %llu\r\n\r\n",
+            name_.c_str(), static_cast<unsigned long long>(id), static_cast<unsigned long long>(digest),
+            static_cast<unsigned long long>(id % 500));
         connection.out += head;
         connection.out.append(id % 500, 'x');
     }

@@ -1,9 +1,10 @@
-// Makes TCP packets fast, through packet sockets of two namespaces, from addresses 10.99.0.0/16 that nobody answers for.
+// Makes TCP packets fast, through packet sockets of two namespaces, from addresses 10.99.0.0/16 that nobody answers
+// for.
 //   packet_gun syn CLIENT_NETNS SERVER_NETNS GATEWAY_MAC_OF_CLIENT GATEWAY_MAC_OF_SERVER SERVER PORT COUNT RATE
 //     COUNT SYNs of different tuples
 //   packet_gun holes ... COUNT RATE SEGMENTS SIZE
-//     COUNT flows: SYN, the server's SYN-ACK, a whole request, the server's ACK of it, then SEGMENTS pieces of SIZE bytes
-//     with a hole before each. The server's packets are made here too.
+//     COUNT flows: SYN, the server's SYN-ACK, a whole request, the server's ACK of it, then SEGMENTS pieces of SIZE
+//     bytes with a hole before each. The server's packets are made here too.
 // The device is eth0 in both. RATE is packets per second. Prints how many packets were sent.
 #include <algorithm>
 #include <ctime>
@@ -82,8 +83,9 @@ struct Flow {
         client.source_port = static_cast<std::uint16_t>(1024 + number % 60000);
         client.target_port = scene.port;
         client.seq = kClientIsn;
-        server = {client.target, client.source, client.target_port, client.source_port, kServerIsn, kClientIsn + 1,
-                  kSyn | kAck, nullptr, 0};
+        server = {client.target,      client.source, client.target_port,
+                  client.source_port, kServerIsn,    kClientIsn + 1,
+                  kSyn | kAck,        nullptr,       0};
     }
 };
 

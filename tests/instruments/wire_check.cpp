@@ -1,13 +1,13 @@
 // Sends frames with wrong bytes across a bridge, from a TAP to a peer and back, and compares what arrives with what was
-// sent: wire_check NETNS_OF_PEER MAC_OF_PEER CLIENT SERVER FRAMES SEED. Makes the TAP "wild" in its own namespace, prints
-// "ready", and waits for a line on standard input (by then the TAP should be a port of the bridge). CLIENT and SERVER,
-// ADDRESS:PORT, are the ends of the flow whose frames are damaged; Ethernet addresses never are, so the bridge forwards.
-// Prints {"sent", "arrived", "altered", "digest"} for each direction; the digest is of the frames that arrived, in
-// order: what the kernel itself refuses shows in it as well, so runs of the same seed can be compared.
-// A batch ends with a marker frame; all goes through one CPU, so nothing overtakes it.
+// sent: wire_check NETNS_OF_PEER MAC_OF_PEER CLIENT SERVER FRAMES SEED. Makes the TAP "wild" in its own namespace,
+// prints "ready", and waits for a line on standard input (by then the TAP should be a port of the bridge). CLIENT and
+// SERVER, ADDRESS:PORT, are the ends of the flow whose frames are damaged; Ethernet addresses never are, so the bridge
+// forwards. Prints {"sent", "arrived", "altered", "digest"} for each direction; the digest is of the frames that
+// arrived, in order: what the kernel itself refuses shows in it as well, so runs of the same seed can be compared. A
+// batch ends with a marker frame; all goes through one CPU, so nothing overtakes it.
 #include <fcntl.h>
-#include <net/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <openssl/evp.h>
 #include <poll.h>
 #include <sys/ioctl.h>

@@ -47,14 +47,14 @@ def read_records(path):
 class Stand:
     """http_stand in a namespace. Its records survive its death."""
 
-    def __init__(self, lab, role, port=PORT):
-        self.lab, self.role = lab, role
+    def __init__(self, lab, role, port=PORT, name=None):
+        self.lab, self.role, self.name = lab, role, name or role
         self.place = f"{lab.addr(role)}:{port}"
         self.control, self.records_file = lab.dir / f"stand-{role}.sock", lab.dir / f"stand-{role}.records"
         self.start()
 
     def start(self):
-        self.child = self.lab.spawn(self.role, [instrument("http_stand"), self.role, self.control, self.records_file,
+        self.child = self.lab.spawn(self.role, [instrument("http_stand"), self.name, self.control, self.records_file,
                                                 self.place], f"stand-{self.role}")
         wait_for(self.answers, 10, f"server {self.role}: {self.lab.log(f'stand-{self.role}')}")
 
@@ -119,6 +119,13 @@ class Load:
         return self.result(timeout)
 
     def result(self, timeout=1200):
+        result = self.figures(timeout)
+        check_equal((result["failed"], result["error"]), (0, ""), "failed requests of the client, the first one's cause")
+        check_equal(result["answered"], result["sent"], "answers that the client got")
+        return result
+
+    def figures(self, timeout=1200):
+        """Whatever became of the requests."""
         try:
             out, err = self.child.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
@@ -126,10 +133,7 @@ class Load:
             raise Wrong(f"the client did not end within {timeout} s") from None
         if not out.strip():
             raise Wrong(f"the client broke: {err}")
-        result = json.loads(out)
-        check_equal((result["failed"], result["error"]), (0, ""), "failed requests of the client, the first one's cause")
-        check_equal(result["answered"], result["sent"], "answers that the client got")
-        return result
+        return json.loads(out)
 
     def records(self):
         return read_records(self.records_file)

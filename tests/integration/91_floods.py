@@ -2,14 +2,12 @@
 """Floods: SYNs of strangers beside real traffic, flows with holes beside a dead mirror, and frames with wrong bytes
 through a device where the program is attached. What is real is not lost, memory is bounded, no frame is changed."""
 import json
-import os
 import re
 import subprocess
 import threading
 import time
 
-import rules
-from agent import PAGE, Agent, alive, imbalances
+from agent import PAGE, alive, imbalances
 from battery import Load, Stand, check_mirror, check_origin, instrument, quantiles, size
 from case import case, check, check_equal, check_none, main, note
 from lab import Lab, die_with_parent, run, wait_for

@@ -5,7 +5,7 @@ import json
 
 import kernel_state
 import rules
-from battery import Load, Stand, check_mirror, check_origin
+from battery import Load, Stand, check_mirror
 from case import Skip, case, check, check_equal, main, note
 from lab import PYTHON, Lab, wait_for
 from scene import setup_agent

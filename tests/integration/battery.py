@@ -9,17 +9,17 @@ import struct
 import subprocess
 
 import kernel_state
-from case import Wrong, build_dir, check, check_equal, check_none
+from case import build_dir, check, check_equal, check_none
 from lab import LabError, die_with_parent, wait_for
-from peers import PORT
+from peers import PORT, figures_of
 
 LONG = os.environ.get("UMBRA_BATTERY") == "long"
 SIZES = {  # name: (short, long)
-    "requests": (100_000, 1_000_000), "rate": (2_500, 3_500), "rounds": (1, 8), "pairs": (3, 5),
+    "requests": (100_000, 1_000_000), "rate": (2_500, 3_500), "rounds": (1, 5), "pairs": (3, 5),
     "pair_requests": (3_000, 20_000),
     "syns": (100_000, 1_000_000), "live_flows": (200, 1_000),
     "holes": (20_000, 100_000), "holes_idle": (6, 40), "holes_memory": (32, 96),
-    "kills": (25, 1_000), "reloads": (100, 1_000), "cycles": (300, 10_000),
+    "kills": (25, 1_000), "reloads": (100, 1_000), "cycles": (100, 10_000),
     "devices": (100, 1_000),
     "wild_frames": (200_000, 1_000_000),
 }
@@ -126,14 +126,7 @@ class Load:
 
     def figures(self, timeout=1200):
         """Whatever became of the requests."""
-        try:
-            out, err = self.child.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            raise Wrong(f"the client did not end within {timeout} s") from None
-        if not out.strip():
-            raise Wrong(f"the client broke: {err}")
-        return json.loads(out)
+        return figures_of(self.child, timeout)
 
     def records(self):
         return read_records(self.records_file)

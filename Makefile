@@ -53,9 +53,9 @@ test-kubernetes: $(BUILD)/umbra ## against an API server: UMBRA_TEST_KUBECONFIG 
 fuzz: ## search for inputs that break the parsers, SECONDS=600 per target (clang)
 	scripts/fuzz $(BUILD) $(SECONDS)
 
-test-long: $(BUILD)/umbra $(INSTRUMENTS) $(DIFFERENTIAL_TESTS) $(BPF_TESTS) ## 1,000,000 scripts, engine against kernel; chaos at length (root)
+test-long: $(BUILD)/umbra $(INSTRUMENTS) $(DIFFERENTIAL_TESTS) $(BPF_TESTS) ## the long tests: hours (root)
 	UMBRA_SUITE_LIMIT=7200 UMBRA_BATTERY=long scripts/run-tests $(BUILD) bpf
-	UMBRA_SUITE_LIMIT=7200 UMBRA_BATTERY=long scripts/run-tests $(BUILD) integration $(BATTERY)
+	UMBRA_SUITE_LIMIT=14400 UMBRA_BATTERY=long scripts/run-tests $(BUILD) integration $(BATTERY)
 	UMBRA_SUITE_LIMIT=7200 UMBRA_DIFFERENTIAL_SCRIPTS=$${UMBRA_DIFFERENTIAL_SCRIPTS:-1000000} \
 		UMBRA_DIFFERENTIAL_SEED=$${UMBRA_DIFFERENTIAL_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} \
 		scripts/run-tests $(BUILD) differential

@@ -55,7 +55,8 @@ $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/%.o $(LIBS)
 
 INSTRUMENT_OBJECTS := $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/instruments/*.cpp))
 .SECONDARY: $(INSTRUMENT_OBJECTS)
-$(BUILD)/instruments/%: $(BUILD)/obj/tests/instruments/%.o $(BUILD)/obj/tests/bpf/packet_builder.o $(call lib,net) $(call lib,base)
+$(BUILD)/instruments/%: $(BUILD)/obj/tests/instruments/%.o $(BUILD)/obj/tests/bpf/packet_builder.o $(call lib,net) \
+		$(call lib,base)
 	$(say) LINK $@
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CXXFLAGS) -o $@ $^ -lcrypto

@@ -90,7 +90,8 @@ def blocked():
             wait_for(lambda: ids(v2) == ["taken"], 10, "the first request at v2")
             before = v2.counts()["bytes"]
             lab.exec("v1", ["nft", "-f", "-"], input="add table inet wall\n"
-                     "add chain inet wall c { type filter hook input priority 0; }\nadd rule inet wall c tcp dport 8080 counter drop\n")
+                     "add chain inet wall c { type filter hook input priority 0; }\n"
+                     "add rule inet wall c tcp dport 8080 counter drop\n")
             client.socket.sendall(b"GET /x HTTP/1.1\r\nHost: v1\r\nX-Id: shut-out\r\n\r\n")
             with in_namespace(lab.ns("client")), socket.socket() as late:
                 late.settimeout(1)

@@ -1,6 +1,6 @@
 #!/usr/bin/python3
-"""Requests at v1, each checked by the client, while mirror and agent break in every way that we know: none fails, v2 gets
-only what was sent and nothing twice. p50 and p99 beside those without Umbra are printed; they judge nothing."""
+"""Requests at v1, each checked by the client, while mirror and agent break in every way that we know: none fails, v2
+gets only what was sent and nothing twice. p50 and p99 beside those without Umbra are printed; they judge nothing."""
 import contextlib
 import os
 import pathlib
@@ -28,7 +28,8 @@ class MemoryGroup:
         if second.exists() and "memory" in second.read_text().split():
             with contextlib.suppress(OSError):
                 (CGROUPS / "cgroup.subtree_control").write_text("+memory")
-            self.path, self.limit, self.usage, self.events = CGROUPS / name, "memory.max", "memory.current", "memory.events"
+            self.path, self.limit, self.usage, self.events = (
+                CGROUPS / name, "memory.max", "memory.current", "memory.events")
         elif (CGROUPS / "memory").is_dir():
             self.path, self.limit, self.usage, self.events = (
                 CGROUPS / "memory" / name, "memory.limit_in_bytes", "memory.usage_in_bytes", "memory.oom_control")
@@ -87,7 +88,7 @@ class Stage:
         self.await_mirrored(name)
 
     def report(self, result, sent, got):
-        note(f"{result['answered']} requests on {result['connects']} connections in {result['seconds']:.0f} s, 0 failed; "
+        note(f"{result['answered']} requests, {result['connects']} connections, {result['seconds']:.0f} s, 0 failed; "
              f"{len(got)} at v2, none altered, none twice; {self.lives} lives of the agent; p50/p99 "
              f"{quantiles(sent)} ms{''.join('; ' + text for text in self.notes)}")
         for name in dict.fromkeys(window[0] for window in self.windows):

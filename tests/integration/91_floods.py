@@ -61,13 +61,13 @@ def kernel_drops(row):
 
 
 def all_reach(load, mirror, flows):
-    """Each of so many connections takes its turn: of the latest answered requests all are at the mirror a moment later."""
+    """Each of so many connections takes its turn: of the latest requests all are at the mirror a moment later."""
     latest = {r.id for r in load.records()[-flows:]}
     time.sleep(0.5)
     return latest <= {r.id for r in mirror.records()}
 
 
-@case("SYNs of ever new strangers beside live connections: none of those is lost, none of these reaches v2, memory stays")
+@case("SYNs of ever new strangers beside live connections: none of those is lost, none of these gets to v2")
 def syn_flood():
     with Lab() as lab:
         v1, v2 = Stand(lab, "v1"), Stand(lab, "v2")
@@ -91,13 +91,13 @@ def syn_flood():
         got = v2.records()
         check_mirror(sent, got)
         lost = kernel_drops(row)
-        note(f"{syns} SYNs in {seconds:.1f} s beside {during} requests on {flows} connections (p50/p99 {quantiles(sent)} "
+        note(f"{syns} SYNs in {seconds:.1f} s beside {during} requests on {flows} flows (p50/p99 {quantiles(sent)} "
              f"ms); {result['answered']} answered, {len(got)} at v2 on {v2.connections()} connections; terminator "
              f"+{growth / MIB:.1f} MiB; dropped by the kernel's side: {lost}, by the terminator: {row['dropped']}")
         check_equal(result["connects"], flows, "connections of the client")
         # Where the machine is too slow for the flood a queue overflows, and takes a request for a packet at most.
         overflow = lost.get("queue_full", 0) + lost.get("ring_full", 0)
-        check(len(sent) - len(got) <= overflow, f"{len(sent) - len(got)} requests are missing for {overflow} packets lost")
+        check(len(sent) - len(got) <= overflow, f"{len(sent) - len(got)} requests missing, {overflow} packets lost")
         check(flows <= v2.connections() <= flows + len(sent) - len(got), f"{v2.connections()} mirrored connections")
         check(growth <= 64 * MIB, f"the terminator grew by {growth / MIB:.1f} MiB")
 
@@ -107,12 +107,14 @@ def holes():
     count, memory = size("holes"), size("holes_memory")
     cap = memory + memory // 2
     with Lab() as lab:
-        lab.exec("v1", ["nft", "-f", "-"], input="add table ip t\nadd chain ip t c { type filter hook input priority 0; }\n"
+        lab.exec("v1", ["nft", "-f", "-"], input="add table ip t\n"
+                 "add chain ip t c { type filter hook input priority 0; }\n"
                  f"add rule ip t c ip saddr {STRANGERS} drop\n")  # its packets are made by hand
         lab.ip("node", "route", "add", STRANGERS, "via", lab.addr("client"))
         lab.ip("client", "route", "add", "blackhole", STRANGERS)
         limits = ("--workers", "1", "--limit", f"reassembly_memory={memory}M",
-                  "--limit", f"queue_memory={cap - memory}M", "--limit", f"flow_idle={size('holes_idle')}s", "--limit", f"flow_closing={size('holes_idle')}s")
+                  "--limit", f"queue_memory={cap - memory}M",
+                  "--limit", f"flow_idle={size('holes_idle')}s", "--limit", f"flow_closing={size('holes_idle')}s")
         with setup_agent(lab, *limits) as agent:
             watch = Watch(pid_of(agent))
             sent = gun(lab, "holes", count, 60_000, 3, 1000)
@@ -122,8 +124,8 @@ def holes():
             row = agent.rule(agent.settled_ledger(timeout=30 + 2 * size("holes_idle")))
             drops = {reason: (d["flows"], d["requests"], d["bytes"]) for reason, d in row["dropped"].items()}
             note(f"{count} flows, {sent} packets; terminator +{growth / MIB:.1f} MiB, its limits {memory} MiB for "
-                 f"reassembly and {cap - memory} MiB for mirrors; {row['seen']['flows']} flows seen; dropped (flows, requests, bytes): {drops}; by the "
-                 f"kernel's side: {kernel_drops(row)}")
+                 f"reassembly and {cap - memory} MiB for mirrors; {row['seen']['flows']} flows seen; "
+                 f"dropped (flows, requests, bytes): {drops}; by the kernel's side: {kernel_drops(row)}")
             check(row["seen"]["flows"] > count // 2, f"only {row['seen']['flows']} of {count} flows were seen")
             check(drops.get("memory"), f"nothing was shed for want of memory: {drops}")
             check_equal(row["mirrored"]["requests"], 0, "requests at a dead mirror")
@@ -151,7 +153,7 @@ def wild(lab, seed):
     yield json.loads(out)
 
 
-@case("frames with wrong bytes through a TAP and back, the program attached: all arrive as they do without it, unchanged")
+@case("frames with wrong bytes through a TAP and back, the program attached: all arrive as without it, unchanged")
 def wild_frames():
     with Lab(layout="bridge") as lab:
         lab.sysctl("node", "net/ipv6/conf/all/disable_ipv6", 1)  # no frames of the node's own
@@ -185,8 +187,10 @@ def wild_frames():
         check(met > size("wild_frames") // 20, f"only {met} of the frames were of the rule")
         check_equal(kernel_warnings(), warnings, "the kernel's warnings")
         note(f"twice {size('wild_frames')} frames in {seconds:.1f} s: {watched['there']['arrived']} of "
-             f"{watched['there']['sent']} arrived there, {watched['back']['arrived']} of {watched['back']['sent']} back, 0 "
-             f"altered, the same with and without the program; {met} met the rule, {row['kernel']['cloned']['packets']} cloned")
+             f"{watched['there']['sent']} arrived there, "
+             f"{watched['back']['arrived']} of {watched['back']['sent']} back, "
+             f"0 altered, the same with and without the program; {met} met the rule, "
+             f"{row['kernel']['cloned']['packets']} cloned")
 
 
 if __name__ == "__main__":

@@ -59,11 +59,11 @@ def random_kills():
         sent, got = load.records(), v2.records()
         check_origin(sent, v1)
         check_mirror(sent, got)
-        note(f"{size('kills')} agents killed in {seconds:.0f} s, {ready} of them had become ready; {result['answered']} "
+        note(f"{size('kills')} agents killed in {seconds:.0f} s, {ready} of them were ready; {result['answered']} "
              f"requests, 0 failed, {len(got)} at v2; {len(agent.ids)} BPF objects were seen, none is left")
 
 
-@case("reloads under load: each request goes to the old or the new rule's mirror, never to both, none is lost uncounted")
+@case("reloads under load: each request goes to the old or the new mirror, never to both, none is lost uncounted")
 def reloads():
     with Lab(mirrors=2) as lab:
         v1, v2, v3 = (Stand(lab, role) for role in ("v1", "v2", "v2b"))
@@ -91,7 +91,8 @@ def reloads():
         check_mirror(sent, got, "v2 and v3")
         dropped = dropped_requests(row)
         note(f"{size('reloads')} reloads in {seconds:.1f} s, the slowest {slowest * 1000:.0f} ms; {result['answered']} "
-             f"requests, 0 failed; {len(parts[0])} at v2, {len(parts[1])} at v3, none at both, dropped {dropped}; {held}")
+             f"requests, 0 failed; {len(parts[0])} and {len(parts[1])} at v2 and v3, none at both, "
+             f"dropped {dropped}; {held}")
         check(min(map(len, parts)) > 50, "a mirror got hardly anything")
         check_equal(row["seen"]["requests"], len(sent), "requests seen")
         check_equal(row["mirrored"]["requests"], len(got), "requests mirrored against the mirrors' records")
@@ -174,9 +175,9 @@ def device_churn():
             check_mirror(load.records(), v2.records())
             agent.settled_ledger()
         check_nothing_left(objects)
-        note(f"{size('devices')} veth pairs and {(size('devices') + 1) // 2} namespaces came and went in {seconds:.1f} s, "
-             f"{seen} of {(size('devices') + 19) // 20} that were looked at were attached; {result['answered']} requests, 0 "
-             f"failed, {len(v2.records())} at v2; {held}")
+        note(f"{size('devices')} veth pairs and {(size('devices') + 1) // 2} namespaces in {seconds:.1f} s, {seen} of "
+             f"{(size('devices') + 19) // 20} that were looked at were attached; "
+             f"{result['answered']} requests, 0 failed, {len(v2.records())} at v2; {held}")
         check(seen, "no new device was ever attached")
 
 

@@ -100,8 +100,8 @@ class Load:
         lab.sysctl("client", "net/ipv4/ip_local_port_range", "1100 65000")
         lab.sysctl("client", "net/ipv4/tcp_tw_reuse", 1)
         self.records_file = lab.dir / f"load-{Load.used}.records"
-        argv = lab.argv("client", [instrument("http_load"), lab.addr("v1"), PORT, self.records_file, connections, requests,
-                                   rate, per_connection, Load.used, *(["stay"] if stay else [])])
+        argv = lab.argv("client", [instrument("http_load"), lab.addr("v1"), PORT, self.records_file, connections,
+                                   requests, rate, per_connection, Load.used, *(["stay"] if stay else [])])
         self.child = subprocess.Popen(argv, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                                       preexec_fn=die_with_parent)
         lab.children.append(self.child)
@@ -120,7 +120,7 @@ class Load:
 
     def result(self, timeout=1200):
         result = self.figures(timeout)
-        check_equal((result["failed"], result["error"]), (0, ""), "failed requests of the client, the first one's cause")
+        check_equal((result["failed"], result["error"]), (0, ""), "failed requests, the first one's cause")
         check_equal(result["answered"], result["sent"], "answers that the client got")
         return result
 

@@ -135,7 +135,7 @@ def holes():
 
 def kernel_warnings():
     text = run(["dmesg"], check=False).stdout
-    return [line for line in text.splitlines() if re.search(r"WARNING|BUG|Oops|Call Trace|general protection", line)]
+    return [line for line in text.splitlines() if re.search(r"WARNING: |BUG: |Oops: |general protection|cut here", line)]
 
 
 def wild(lab, seed):

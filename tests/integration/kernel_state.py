@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
@@ -142,10 +143,30 @@ def all_bpf_ids():
     return found
 
 
+def bpftool_json(*argv):
+    done = subprocess.run(["bpftool", "-j", *map(str, argv)], capture_output=True, text=True, check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def inner_maps(held):
+    """Maps that are elements of some of these maps: nobody has a descriptor of them."""
+    found = set()
+    for kind, number in held:
+        shown = bpftool_json("map", "show", "id", number) if kind == "map" else None
+        if shown and shown["type"] in ("array_of_maps", "hash_of_maps"):
+            for element in bpftool_json("map", "dump", "id", number) or []:
+                value = bytes(int(byte, 16) for byte in element.get("value", []))
+                found.add(("map", int.from_bytes(value, sys.byteorder)))
+    return found
+
+
 def unowned_bpf_ids(before):
     """What has come since then and is in no living process's hands."""
     fresh = all_bpf_ids() - before
-    return fresh - bpf_ids([entry for entry in os.listdir("/proc") if entry.isdigit()]) if fresh else fresh
+    if not fresh:
+        return fresh
+    held = bpf_ids([entry for entry in os.listdir("/proc") if entry.isdigit()])
+    return fresh - held and fresh - held - inner_maps(held)
 
 
 if __name__ == "__main__":

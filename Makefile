@@ -3,6 +3,7 @@ BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 600
+BATTERY := $(basename $(notdir $(wildcard tests/integration/9*.py)))
 export PATH := /usr/lib/ccache:/usr/sbin:/sbin:$(PATH)
 
 .DELETE_ON_ERROR:
@@ -43,7 +44,7 @@ test-unit: $(UNIT_TESTS) ## unit tests only
 test-bpf: $(BPF_TESTS) ## BPF packet tables (root)
 	scripts/run-tests $(BUILD) bpf
 
-test-integration: $(BUILD)/umbra ## real servers and clients in namespaces (root)
+test-integration: $(BUILD)/umbra $(INSTRUMENTS) ## real servers and clients in namespaces (root)
 	scripts/run-tests $(BUILD) integration
 
 test-kubernetes: $(BUILD)/umbra ## against an API server: UMBRA_TEST_KUBECONFIG or UMBRA_TEST_KUBE_ASSETS (root)
@@ -52,7 +53,9 @@ test-kubernetes: $(BUILD)/umbra ## against an API server: UMBRA_TEST_KUBECONFIG 
 fuzz: ## search for inputs that break the parsers, SECONDS=600 per target (clang)
 	scripts/fuzz $(BUILD) $(SECONDS)
 
-test-long: $(DIFFERENTIAL_TESTS) ## 1,000,000 random scripts, engine against kernel (root)
+test-long: $(BUILD)/umbra $(INSTRUMENTS) $(DIFFERENTIAL_TESTS) $(BPF_TESTS) ## the long tests: hours (root)
+	UMBRA_SUITE_LIMIT=7200 UMBRA_BATTERY=long scripts/run-tests $(BUILD) bpf
+	UMBRA_SUITE_LIMIT=14400 UMBRA_BATTERY=long scripts/run-tests $(BUILD) integration $(BATTERY)
 	UMBRA_SUITE_LIMIT=7200 UMBRA_DIFFERENTIAL_SCRIPTS=$${UMBRA_DIFFERENTIAL_SCRIPTS:-1000000} \
 		UMBRA_DIFFERENTIAL_SEED=$${UMBRA_DIFFERENTIAL_SEED:-$$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')} \
 		scripts/run-tests $(BUILD) differential

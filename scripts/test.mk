@@ -1,10 +1,12 @@
 # Test and benchmark programs: one per folder below tests/unit, tests/abi, tests/bpf and tests/differential.
+# Instruments are what integration tests need to be fast: one program per file.
 UNIT_FOLDERS := $(notdir $(patsubst %/,%,$(sort $(dir $(wildcard tests/unit/*/*.cpp)))))
 UNIT_TESTS := $(patsubst %,$(BUILD)/tests/unit_%,$(UNIT_FOLDERS)) $(if $(wildcard tests/abi/*.cpp),$(BUILD)/tests/abi)
 BPF_TESTS := $(if $(wildcard tests/bpf/*.cpp),$(BUILD)/tests/bpf)
 BENCH_BINARIES := $(patsubst tests/bench/%.cpp,$(BUILD)/tests/bench_%,$(wildcard tests/bench/*.cpp))
 DIFFERENTIAL_TESTS := $(BUILD)/tests/differential
-TEST_BINARIES := $(UNIT_TESTS) $(BPF_TESTS) $(DIFFERENTIAL_TESTS)
+INSTRUMENTS := $(patsubst tests/instruments/%.cpp,$(BUILD)/instruments/%,$(wildcard tests/instruments/*.cpp))
+TEST_BINARIES := $(UNIT_TESTS) $(BPF_TESTS) $(DIFFERENTIAL_TESTS) $(INSTRUMENTS)
 
 $(BUILD)/obj/tests/%.o: CPPFLAGS += -Itests
 $(BUILD)/obj/tests/%.o: CXXFLAGS += -Wno-conversion
@@ -50,6 +52,14 @@ $(BUILD)/tests/bench_%: $(BUILD)/obj/tests/bench/%.o $(LIBS)
 	$(say) LINK $@
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CXXFLAGS) -o $@ $< -Wl,--start-group $(LIBS) -Wl,--end-group $(LDLIBS)
+
+INSTRUMENT_OBJECTS := $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/instruments/*.cpp))
+.SECONDARY: $(INSTRUMENT_OBJECTS)
+$(BUILD)/instruments/%: $(BUILD)/obj/tests/instruments/%.o $(BUILD)/obj/tests/bpf/packet_builder.o $(call lib,net) \
+		$(call lib,base)
+	$(say) LINK $@
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(CXXFLAGS) -o $@ $^ -lcrypto
 
 # The reassembly engine against the running kernel.
 DIFFERENTIAL_LIBS := $(foreach f,base net capture flow reassembly,$(call lib,$(f)))

@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 """The instruments can fail: recorder, driver and comparison notice every kind of damage. No agent is involved."""
 import copy
+import socket
 
 import compare
 import kernel_state
+from battery import Load, Stand, damages, twice
 from case import Skip, case, check, check_equal, check_none, main
 from lab import PYTHON, Lab, wait_for
+from overlap_player import in_namespace
 from peers import Driver, Recorder, check_unharmed, drive
 
 
@@ -90,6 +93,33 @@ def dump_notices_leftovers():
         check(kernel_state.differences(before, kernel_state.dump(lab)), "a tcx program was not noticed")
         lab.kill(foreign)
         wait_for(lambda: kernel_state.dump(lab) == before, 3, "the end of the foreign program")
+
+
+@case("the fast client and server: wrong servers and answers, altered, invented and doubled requests are noticed")
+def fast_instruments():
+    with Lab() as lab:
+        other = Stand(lab, "v1", name="v2")
+        for mode, cause in (("normal", "a wrong answer"), ("garbage", "closed by the server")):
+            other.mode(mode)
+            load = Load(lab, requests=3, rate=100, connections=1)
+            if mode == "garbage":
+                wait_for(lambda: other.requests() >= 4, 10, "a request that gets no answer")
+                other.kill()
+            result = load.figures()
+            check_equal((result["failed"], result["error"]), (3 if mode == "normal" else result["failed"], cause), mode)
+            check(result["failed"] and not load.records(), f"answers in mode {mode}: {result}")
+    with Lab() as lab:
+        v1 = Stand(lab, "v1")
+        load = Load(lab, requests=50, rate=1000, connections=4)
+        load.result()
+        sent, got = load.records(), v1.records()
+        check_none(damages(sent, got, "v1") + twice(got, "v1"), "equal records")
+        check_equal(len(got), 50, "records of the server")
+        check_equal(len(damages(sent, [got[0]._replace(digest=1), got[1]._replace(id=1)], "v1")), 2, "damages")
+        check_equal(len(twice(got + got[:2], "v1")), 2, "doubled requests")
+        with in_namespace(lab.ns("client")), socket.create_connection((lab.addr("v1"), 8080)) as client:
+            client.sendall(b"GET / HTTP/1.1\r\n\r\n")
+            wait_for(lambda: len(damages(sent, v1.records(), "v1")) == 1, 5, "a record of what is no request of ours")
 
 
 if __name__ == "__main__":

@@ -80,6 +80,36 @@ def fallback():
         check_equal(ids(v1), ["seen", "unseen", "again"], "requests at v1")
 
 
+@case("a client that v1's firewall shuts out, from the start or later: v2 gets nothing that v1 did not take; counted")
+def blocked():
+    with Lab() as lab:
+        v1, v2 = Recorder(lab, "v1"), Recorder(lab, "v2")
+        with setup_agent(lab, "--limit", "flow_idle=6s", "--limit", "flow_closing=6s") as agent:
+            client = Client(lab)
+            client.get("taken")
+            wait_for(lambda: ids(v2) == ["taken"], 10, "the first request at v2")
+            before = v2.counts()["bytes"]
+            lab.exec("v1", ["nft", "-f", "-"], input="add table inet wall\n"
+                     "add chain inet wall c { type filter hook input priority 0; }\n"
+                     "add rule inet wall c tcp dport 8080 counter drop\n")
+            client.socket.sendall(b"GET /x HTTP/1.1\r\nHost: v1\r\nX-Id: shut-out\r\n\r\n")
+            with in_namespace(lab.ns("client")), socket.socket() as late:
+                late.settimeout(1)
+                try:
+                    late.connect((lab.addr("v1"), 8080))
+                    check(False, "v1's firewall lets a client in")
+                except TimeoutError:
+                    pass
+
+            def idle():
+                return agent.rule(agent.ledger())["dropped"].get("idle", {}).get("bytes")
+            size = len(b"GET /x HTTP/1.1\r\nHost: v1\r\nX-Id: shut-out\r\n\r\n")
+            wait_for(lambda: idle() == size, 30, "the request counted as dropped")
+            check_equal(v2.counts()["bytes"], before, "bytes at v2")
+            note(f"dropped {agent.rule(agent.settled_ledger())['dropped']}")
+        check_equal((ids(v1), ids(v2)), (["taken"], ["taken"]), "requests at v1 and v2")
+
+
 class Stage:
     """A client of hand-made packets, a real v1 and an agent with one bound set low."""
 

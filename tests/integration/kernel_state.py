@@ -2,7 +2,8 @@
 
 bpftool of Debian 12 does not list tcx attachments, so they are queried here. Run as a program inside a namespace,
 this file prints {device: {"ingress": [program ids], "egress": [...]}} as JSON; with a device as argument it is some
-other agent: it attaches a neutral tcx program to both hooks of the device, prints "attached" and sleeps.
+other agent: it attaches a neutral tcx program to both hooks of the device, last or, with "first" as second argument,
+first, prints "attached" and sleeps.
 """
 import ctypes
 import json
@@ -10,10 +11,13 @@ import os
 import signal
 import socket
 import struct
+import subprocess
 import sys
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
 BPF_PROG_LOAD, BPF_PROG_QUERY, BPF_LINK_CREATE = 5, 16, 28
+NEXT_ID = {"prog": 11, "map": 12, "link": 31}  # BPF_…_GET_NEXT_ID
+BPF_F_BEFORE = 1 << 3
 BPF_PROG_TYPE_SCHED_CLS = 3
 TCX = {"ingress": 46, "egress": 47}
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -53,14 +57,14 @@ def load_neutral_program():
     return bpf(BPF_PROG_LOAD, attr)
 
 
-def attach_tcx(program, ifindex, direction):
-    attr = ctypes.create_string_buffer(struct.pack("=IIII", program, ifindex, TCX[direction], 0), 64)
+def attach_tcx(program, ifindex, direction, flags):
+    attr = ctypes.create_string_buffer(struct.pack("=IIII", program, ifindex, TCX[direction], flags), 64)
     return bpf(BPF_LINK_CREATE, attr)
 
 
-def hold_foreign_program(device):
-    program = load_neutral_program()
-    held = [attach_tcx(program, socket.if_nametoindex(device), direction) for direction in TCX]
+def hold_foreign_program(device, first):
+    program, flags = load_neutral_program(), BPF_F_BEFORE if first else 0
+    held = [attach_tcx(program, socket.if_nametoindex(device), direction, flags) for direction in TCX]
     print("attached", held, flush=True)
     signal.pause()
 
@@ -123,7 +127,49 @@ def bpf_ids(pids):
     return found
 
 
+def all_bpf_ids():
+    """{(kind, id)} of every program, map and link of the machine."""
+    found = set()
+    for kind, command in NEXT_ID.items():
+        attr = ctypes.create_string_buffer(struct.pack("=III", 0, 0, 0), 16)
+        try:
+            while True:
+                bpf(command, attr)
+                last = struct.unpack_from("=I", attr, 4)[0]
+                found.add((kind, last))
+                struct.pack_into("=I", attr, 0, last)
+        except OSError:
+            pass
+    return found
+
+
+def bpftool_json(*argv):
+    done = subprocess.run(["bpftool", "-j", *map(str, argv)], capture_output=True, text=True, check=False)
+    return json.loads(done.stdout) if done.returncode == 0 else None
+
+
+def inner_maps(held):
+    """Maps that are elements of some of these maps: nobody has a descriptor of them."""
+    found = set()
+    for kind, number in held:
+        shown = bpftool_json("map", "show", "id", number) if kind == "map" else None
+        if shown and shown["type"] in ("array_of_maps", "hash_of_maps"):
+            for element in bpftool_json("map", "dump", "id", number) or []:
+                value = bytes(int(byte, 16) for byte in element.get("value", []))
+                found.add(("map", int.from_bytes(value, sys.byteorder)))
+    return found
+
+
+def unowned_bpf_ids(before):
+    """What has come since then and is in no living process's hands."""
+    fresh = all_bpf_ids() - before
+    if not fresh:
+        return fresh
+    held = bpf_ids([entry for entry in os.listdir("/proc") if entry.isdigit()])
+    return fresh - held and fresh - held - inner_maps(held)
+
+
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        hold_foreign_program(sys.argv[1])
+        hold_foreign_program(sys.argv[1], "first" in sys.argv[2:])
     json.dump(tcx_of_devices(), sys.stdout)

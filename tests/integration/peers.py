@@ -71,6 +71,18 @@ class H2Recorder(Recorder):
     program = "h2_recorder.py"
 
 
+def figures_of(client, timeout):
+    """The JSON line that a client prints at its end."""
+    try:
+        out, err = client.communicate(timeout=timeout)
+    except subprocess.TimeoutExpired:
+        client.kill()
+        raise Wrong(f"the client did not end within {timeout} s") from None
+    if not out.strip():
+        raise Wrong(f"the client broke: {err}")
+    return json.loads(out)
+
+
 class Driver:
     """A client run; start() leaves it running, result() waits for it."""
 
@@ -86,14 +98,7 @@ class Driver:
         lab.children.append(self.child)
 
     def result(self, timeout=180):
-        try:
-            out, err = self.child.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            self.child.kill()
-            raise Wrong(f"the client did not end within {timeout} s") from None
-        if not out.strip():
-            raise Wrong(f"the client broke: {err}")
-        return json.loads(out)
+        return figures_of(self.child, timeout)
 
     def end(self, timeout=60):
         self.child.send_signal(signal.SIGTERM)

@@ -83,6 +83,7 @@ struct Flow {
     FlowState state = FlowState::live;
     OpenKind kind = OpenKind::handshake;
     bool one_sided = false;  // delivers without the server's ACK
+    bool repeated = false;   // since the server's last packet the client has sent again what waits for its ACK
     bool server_known = false;
     bool timestamps = false;  // negotiated
     bool sack = false;        // negotiated

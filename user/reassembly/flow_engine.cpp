@@ -116,6 +116,7 @@ void FlowEngine::on_urgent(Flow& flow, const Segment& segment) {
 }
 
 void FlowEngine::take(Flow& flow, const ByteRun& run, TimeNs now) {
+    if (run.start < flow.next && run.end() > flow.delivered) flow.repeated = true;
     if (flow.fin_at != 0) return drop_behind_fin(flow, run);
     if (run.start < flow.next) drop_old(flow, run);
     if (flow.ending) {

@@ -8,6 +8,7 @@ namespace umbra {
 
 void FlowEngine::on_server(Flow& flow, const ServerHeader& header) {
     flow.server_time = header.time;
+    flow.repeated = false;
     flow.one_sided = shared_.mode == Mode::one_sided;
     const std::uint32_t sent_before = flow.server_next;
     learn_from_server(flow, header, shared_);
@@ -60,10 +61,13 @@ void FlowEngine::declare_gap(Flow& flow, StreamPos to, TimeNs now) {
     delivery_.release(flow, now);
 }
 
+// A server that is silent may answer on a way that is not seen, or not take what the client says. A client that repeats
+// itself tells the second from the first, unless it refers to answers that were not seen.
 void FlowEngine::on_wait_timeout(Flow& flow, TimeNs now) {
     expire_parked(flow, now);
     const bool server_silent = flow.server_time + shared_.limits.wait_timeout <= now;
-    if (!flow.one_sided && server_silent && flow.undelivered() && !flow.client_reset) {
+    const bool refused = flow.repeated && flow.parked.empty();
+    if (!flow.one_sided && server_silent && !refused && flow.undelivered() && !flow.client_reset) {
         flow.one_sided = true;
         bump(shared_.worker.one_sided_flows);
         replay_parked(flow, 0);

@@ -139,6 +139,30 @@ TEST_F(Strict, FallsBackWhenTheServerStaysInvisible) {
     EXPECT_EQ(wire.bytes(), "hello world!");
 }
 
+TEST_F(Strict, AClientThatRepeatsItselfIsOneThatTheServerDoesNotTake) {
+    wire.handshake();
+    wire.client(0, "hello");
+    wire.wait(200 * kMillisecond);
+    wire.client(0, "hello");
+    wire.wait(20 * kSecond);
+    wire.wait(20 * kSecond);
+    EXPECT_EQ(wire.bytes(), "");
+    EXPECT_EQ(wire.worker.one_sided_flows, 0u);
+    wire.server(5);
+    EXPECT_EQ(wire.bytes(), "hello");
+}
+
+TEST_F(Strict, UnlessItRefersToAnswersThatWereNotSeen) {
+    wire.handshake();
+    wire.client(0, "hello");
+    wire.client(0, "hello");
+    wire.server_offset = 100;
+    wire.client(5, " again");
+    wire.wait(1100 * kMillisecond);
+    EXPECT_EQ(wire.bytes(), "hello again");
+    EXPECT_EQ(wire.worker.one_sided_flows, 1u);
+}
+
 TEST_F(Strict, FinIsDeliveredWhenAcknowledged) {
     wire.handshake();
     wire.client(0, "bye", kAck | kFin);

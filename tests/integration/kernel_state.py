@@ -2,7 +2,8 @@
 
 bpftool of Debian 12 does not list tcx attachments, so they are queried here. Run as a program inside a namespace,
 this file prints {device: {"ingress": [program ids], "egress": [...]}} as JSON; with a device as argument it is some
-other agent: it attaches a neutral tcx program to both hooks of the device, prints "attached" and sleeps.
+other agent: it attaches a neutral tcx program to both hooks of the device, prints "attached" and sleeps. With "first"
+as second argument it does so before all others.
 """
 import ctypes
 import json
@@ -13,7 +14,8 @@ import struct
 import sys
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-BPF_PROG_LOAD, BPF_PROG_QUERY, BPF_LINK_CREATE = 5, 16, 28
+BPF_MAP_CREATE, BPF_PROG_LOAD, BPF_PROG_QUERY, BPF_LINK_CREATE, BPF_LINK_UPDATE = 0, 5, 16, 28, 29
+BPF_MAP_TYPE_HASH, BPF_F_BEFORE = 1, 8
 BPF_PROG_TYPE_SCHED_CLS = 3
 TCX = {"ingress": 46, "egress": 47}
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -53,14 +55,23 @@ def load_neutral_program():
     return bpf(BPF_PROG_LOAD, attr)
 
 
-def attach_tcx(program, ifindex, direction):
-    attr = ctypes.create_string_buffer(struct.pack("=IIII", program, ifindex, TCX[direction], 0), 64)
+def attach_tcx(program, ifindex, direction, flags=0):
+    attr = ctypes.create_string_buffer(struct.pack("=IIII", program, ifindex, TCX[direction], flags), 64)
     return bpf(BPF_LINK_CREATE, attr)
 
 
-def hold_foreign_program(device):
-    program = load_neutral_program()
-    held = [attach_tcx(program, socket.if_nametoindex(device), direction) for direction in TCX]
+def update_link(link, program):
+    bpf(BPF_LINK_UPDATE, ctypes.create_string_buffer(struct.pack("=IIII", link, program, 0, 0), 64))
+
+
+def create_hash_map(key_size, value_size, entries):
+    attr = struct.pack("=IIIII", BPF_MAP_TYPE_HASH, key_size, value_size, entries, 0)
+    return bpf(BPF_MAP_CREATE, ctypes.create_string_buffer(attr, 72))
+
+
+def hold_foreign_program(device, place=""):
+    program, flags = load_neutral_program(), BPF_F_BEFORE if place == "first" else 0
+    held = [attach_tcx(program, socket.if_nametoindex(device), direction, flags) for direction in TCX]
     print("attached", held, flush=True)
     signal.pause()
 
@@ -125,5 +136,5 @@ def bpf_ids(pids):
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        hold_foreign_program(sys.argv[1])
+        hold_foreign_program(*sys.argv[1:])
     json.dump(tcx_of_devices(), sys.stdout)

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -39,6 +40,9 @@ public:
     explicit GenerationMaps(const Skeleton& skeleton) : skeleton_(skeleton) {}
 
     Result<void> write(const GenerationContent& content);
+    // The same in two steps: the first can be repeated, the second is one write.
+    Result<void> prepare(const GenerationContent& content);
+    Result<void> go_live();
 
 private:
     struct InnerMaps {
@@ -46,10 +50,11 @@ private:
     };
     Result<InnerMaps> fill(const GenerationContent& content) const;
     Result<void> place(const InnerMaps& maps, std::uint32_t index) const;
-    Result<void> swap_to(std::uint32_t index, const InnerMaps& maps);
+    std::uint32_t next() const;
 
     const Skeleton& skeleton_;
     std::uint32_t live_ = 0;
+    std::optional<InnerMaps> prepared_;
 };
 
 }  // namespace umbra::loader

@@ -85,6 +85,14 @@ def under_load(*args, **load):
         stage.agent.stop()
 
 
+def check_same(agent, kept):
+    """Its programs, maps and links are those; new ones would be of a change that is under way."""
+    try:
+        wait_for(lambda: held(agent) == kept, 5, "the agent's BPF objects as before")
+    except LabError:
+        check_equal(held(agent) ^ kept, set(), "BPF objects that came or went")
+
+
 def gone(ids, timeout=5):
     """Those of the BPF objects that still exist after the time, as kind and id."""
     probe = Agent.__new__(Agent)
@@ -101,7 +109,7 @@ def under_load_tcx():
         before, mine = held(old), kernel_state.tcx(stage.lab)
         new = stage.upgrade()
         after, theirs = held(new), kernel_state.tcx(stage.lab)
-        check_equal(kinds(after), kinds(before), "programs, maps and links that are held")
+        wait_for(lambda: kinds(held(new)) == kinds(before), 10, f"as many programs, maps and links as {kinds(before)}")
         links = {i for k, i in before if k == "link"}
         check_equal({i for k, i in after if k == "link"}, links, "the links")
         gone(before - after)
@@ -116,7 +124,7 @@ def under_load_tcx():
         check("took over from pid" in new.call("status").stdout, "status keeps it quiet")
         check("taken over by" in old.log() and str(new.child.pid) in old.log(), "the old one does not say by whom")
         # Between the first and the last link a connection may do more than one request when the machine stands still.
-        stage.finish(most_lost=1 if known["switch"] < 2000 else 3)
+        stage.finish(most_lost=2 if known["switch"] < 2000 else 4)
         stage.check_books()
         note(f"{known}")
 
@@ -230,13 +238,10 @@ def trip_carried():
 
 def check_goes_on(stage, ours):
     """The old one mirrors with its own programs and links, takes changes again and can be taken over."""
-    wait_for(lambda: "not taken over" in stage.agent.log(), 20, "the line that it was not taken over")
     stage.mirrors()
     wait_for(lambda: kernel_state.tcx(stage.lab) == ours, 5, "the programs as before")
     check_equal(stage.agent.child.poll(), None, "exit code of the old one")
-    stage.agent.call("pause")
-    stage.agent.call("resume")
-    stage.agent.log_start = len(stage.agent.log())
+    stage.agent.call("apply", "-f", stage.agent.files[1])
 
 
 @case("a taker that ends after hello, offer, go, or with its programs in all places: the old one goes on mirroring")
@@ -245,6 +250,7 @@ def takers_that_end():
         raise Skip("the kernel has no tcx")
     with under_load() as stage:
         ours, kept = kernel_state.tcx(stage.lab), held(stage.agent)
+        lines = 0
         for step in ("connect", "hello", "ready", "switch"):
             taker = FakeTaker(stage.agent)
             fds = taker.hello()[1] if step != "connect" else []
@@ -261,10 +267,10 @@ def takers_that_end():
             taker.close()
             for fd in fds:
                 os.close(fd)
-            lines = stage.agent.log().count("not taken over")
-            wait_for(lambda: stage.agent.log().count("not taken over") >= lines, 10, "the old one's line")
+            lines += 1
+            wait_for(lambda: stage.agent.log().count("not taken over") == lines, 10, "the old one's line")
             check_goes_on(stage, ours)
-        check_equal(held(stage.agent) - kept, set(), "BPF objects that the old one holds now")
+        check_same(stage.agent, kept)
         stage.finish()
 
 
@@ -287,6 +293,7 @@ def taker_ends_clsact():
 @case("a taker that hangs after go is killed, and the old one goes on; meanwhile changes are refused, reading is not")
 def hanging_taker():
     with under_load() as stage:
+        ours = kernel_state.tcx(stage.lab)
         code = ("import sys, signal; sys.path.insert(0, sys.argv[1]); from upgrade import FakeTaker;"
                 "from types import SimpleNamespace as S; t = FakeTaker(S(socket=sys.argv[2]));"
                 "t.hello(); print('offered', flush=True); t.ready(); print('going', flush=True); signal.pause()")
@@ -297,9 +304,7 @@ def hanging_taker():
             check("being taken over" in done.stderr, f"{args}: {done.stderr}")
         stage.agent.call("status")
         check_equal(taker.wait(30), -signal.SIGKILL, "how the taker ended")
-        stage.mirrors()
-        stage.agent.call("pause")
-        stage.agent.call("resume")
+        check_goes_on(stage, ours)
         stage.finish()
 
 
@@ -311,7 +316,7 @@ def killed_successors():
             new = successor(stage.agent, *stage.args, name=f"s{turn}", start=False)
             new.launch()
             with contextlib.suppress(LabError):
-                wait_for(lambda: "took over" in new.log(), draw.uniform(0.05, 1.5), "the take-over", step=0.005)
+                wait_for(lambda: "took over" in new.log(), draw.uniform(0.05, 4), "the take-over", step=0.005)
             taken = "took over" in new.log()
             if not taken:
                 kill(new.child)
@@ -354,8 +359,6 @@ def door():
         check("another" in second.expect("no")[0]["why"], "a second taker is not told")
         done = agent.call("delete", "rule", rules.POST_RULE_NAME, wanted=1)
         check("being taken over" in done.stderr, f"delete says {done.stderr}")
-        agent.call("pause")
-        agent.call("resume")
         first.close()
         other = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", PYTHON, "-c",
                  "import socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET); s.connect(sys.argv[1]);"
@@ -372,7 +375,13 @@ def door():
         check_equal(agent.child.poll(), None, "the agent's exit code")
         stage.mirrors()
         stage.finish()
-        check_equal(compare.missing(stage.load.sent(), stage.v2.requests(), "v2"), [], "requests lost meanwhile")
+        check_none(compare.missing(stage.load.sent(), stage.v2.requests(), "v2"), "requests lost meanwhile")
+        taker = FakeTaker(agent)
+        taker.hello()
+        agent.call("pause")  # goes with `go`, so it is not too late
+        go, _ = taker.ready("clsact")
+        check_equal(go["cloning"]["by_operator"]["uid"], 0, "who has paused, as go says")
+        taker.close()
 
 
 @case("usage: without an agent, with a terminator in another container, in another network: refused, with the reason")

@@ -77,20 +77,22 @@ Result<std::size_t> Datapath::adopt(std::vector<HandedLink> links) {
 }
 
 Result<TakeReport> Datapath::take(std::vector<HandedLink> links) {
-    // With tcx the other one clones on, so there is time to look at the devices again: both then see the same ones.
-    if (!clsact_) {
+    // While the other one clones on there is time to look at the devices again: both then see the same ones.
+    if (!links.empty()) {
         if (auto looked = refresh(); !looked) return looked.error();
     }
     held_ = false;
     TakeReport report{std::size(kDirections) * attachments_.size(), monotonic_now(), 0};
     if (clsact_) {
         if (auto live = maps_.go_live(); !live) return live.error();
+        report.end = monotonic_now();
+        maps_.clean_up();
         clsact_->set_heritage({});
-    } else {
-        const auto hooks = adopt(std::move(links));
-        if (!hooks) return hooks.error();
-        report.hooks = *hooks;
+        return report;
     }
+    const auto hooks = adopt(std::move(links));
+    if (!hooks) return hooks.error();
+    report.hooks = *hooks;
     report.end = monotonic_now();
     return report;
 }

@@ -129,24 +129,30 @@ Result<void> GenerationMaps::prepare(const GenerationContent& content) {
     return {};
 }
 
-// The update of an outer map returns after an RCU grace period: when place() returns for the second time, no packet
-// works with the old generation any more, and its maps can go.
 Result<void> GenerationMaps::go_live() {
     if (!prepared_) return {};
     const std::uint32_t zero = 0, index = next();
     if (auto done = put(skeleton_.map_fd("umbra_active"), "umbra_active", &zero, &index); !done) return done.error();
-    const std::uint32_t old = std::exchange(live_, index);
-    const InnerMaps maps = std::move(*prepared_);
-    prepared_.reset();
-    if (!place(maps, index)) return {};  // the old maps stay until the next write, harmless
-    for (const char* name : {"umbra_ports", "umbra_endpoints", "umbra_rules", "umbra_sources"})
-        bpf_map_delete_elem(skeleton_.map_fd(name), &old);
+    previous_ = std::exchange(live_, index);
     return {};
 }
 
+// The update of an outer map returns after an RCU grace period: when place() returns for the second time, no packet
+// works with the old generation any more, and its maps can go.
+void GenerationMaps::clean_up() {
+    if (!prepared_) return;
+    const InnerMaps maps = std::move(*prepared_);
+    prepared_.reset();
+    if (!place(maps, live_)) return;  // the old maps stay until the next write, harmless
+    for (const char* name : {"umbra_ports", "umbra_endpoints", "umbra_rules", "umbra_sources"})
+        bpf_map_delete_elem(skeleton_.map_fd(name), &previous_);
+}
+
 Result<void> GenerationMaps::write(const GenerationContent& content) {
-    auto prepared = prepare(content);
-    return prepared ? go_live() : prepared;
+    if (auto prepared = prepare(content); !prepared) return prepared;
+    if (auto live = go_live(); !live) return live;
+    clean_up();
+    return {};
 }
 
 }  // namespace umbra::loader

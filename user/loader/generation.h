@@ -40,9 +40,11 @@ public:
     explicit GenerationMaps(const Skeleton& skeleton) : skeleton_(skeleton) {}
 
     Result<void> write(const GenerationContent& content);
-    // The same in two steps: the first can be repeated, the second is one write.
+    // The same in three steps: the first can be repeated, the second is one write that waits for nothing, the third
+    // lets go of what packets used before.
     Result<void> prepare(const GenerationContent& content);
     Result<void> go_live();
+    void clean_up();
 
 private:
     struct InnerMaps {
@@ -54,6 +56,7 @@ private:
 
     const Skeleton& skeleton_;
     std::uint32_t live_ = 0;
+    std::uint32_t previous_ = 0;
     std::optional<InnerMaps> prepared_;
 };
 

@@ -46,6 +46,7 @@ private:
 
     void route(std::uint32_t id, const Segment& segment);
     void on_live(std::uint32_t id, const Segment& segment);
+    void on_first_server_packet(std::uint32_t id, const ServerHeader& header);
     void on_orphan(std::uint32_t id, const Segment& segment);
     void on_syn_data_orphan(std::uint32_t id, const Segment& segment);
     void on_embryo(Embryo& embryo, const Segment& segment, umbra_ledger_row& row);

@@ -39,6 +39,15 @@ void fill_midstream(Embryo& embryo, const ServerHeader& header) {
     embryo.touched = static_cast<std::uint32_t>(header.time / kSecond) & kTouchedMask;
 }
 
+bool begins_answer(const ParkedSegments& parked, const ServerHeader& header) {
+    constexpr std::uint8_t kOther = kSyn | kFin | kRst;
+    for (const ParkedSegment* segment = parked.front(); segment; segment = segment->next) {
+        const bool plain = (segment->header.flags & (kAck | kOther)) == kAck;
+        if (plain && segment->end_seq() == header.ack && segment->header.ack == header.seq) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 void Reassembler::on_server(const ServerHeader& header) {
@@ -52,9 +61,7 @@ void Reassembler::on_server(const ServerHeader& header) {
         if (flow.state == FlowState::live) {
             engine_.on_server(flow, header);
         } else if (ack && (header.flags & kRst) == 0) {
-            Embryo embryo;
-            fill_midstream(embryo, header);
-            adopt(id, embryo, header.time);
+            on_first_server_packet(id, header);
         }
         settle(id, header.time);
     } else if (umbra_ledger_row* const row = shared_.observer.row(header.tuple)) {
@@ -70,6 +77,20 @@ void Reassembler::on_server(const ServerHeader& header) {
         }
     }
     publish();
+}
+
+// The client's packet that ends where the server acknowledges says how much of the server it had: payload that begins
+// right there has nothing before it that was not seen, so it is judged as on a flow whose beginning is known.
+void Reassembler::on_first_server_packet(std::uint32_t id, const ServerHeader& header) {
+    Embryo embryo;
+    fill_midstream(embryo, header);
+    const bool known = begins_answer(flows_[id].parked, header);
+    if (known) {
+        embryo.server_next = header.seq;
+        embryo.answered = 0;
+    }
+    adopt(id, embryo, header.time);
+    if (known && flows_[id].state == FlowState::live) engine_.on_server(flows_[id], header);
 }
 
 void Reassembler::on_syn_ack(const ServerHeader& header, umbra_ledger_row& row) {

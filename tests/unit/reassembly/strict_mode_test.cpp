@@ -451,6 +451,43 @@ TEST_F(Strict, TheFirstAnswerOfAMidstreamFlowProvesNothingTheNextDoes) {
     EXPECT_EQ(wire.script(), "abc[server HTTP/1.1 201]");
 }
 
+// The client's packet says how much of the server it had: an answer that begins right there is the first one to it.
+TEST_F(Strict, TheFirstAnswerOfAMidstreamFlowCountsWhereTheClientHadAllBefore) {
+    for (const bool bare_ack_first : {false, true}) {
+        Wire joined(Mode::strict);
+        joined.client(0, "abc");
+        if (bare_ack_first) joined.server(3);
+        joined.server(3, "HTTP/1.1 200");
+        joined.client(3, "def");
+        joined.server(6);
+        EXPECT_EQ(joined.script(), "[server HTTP/1.1 200]def");
+        EXPECT_EQ(joined.observer.dropped(Reason::midstream), 3u);
+        EXPECT_TRUE(joined.observer.closes());
+    }
+}
+
+TEST_F(Strict, ItDoesNotWhereServerBytesMayBeMissingOrTheClientWentOnWithoutIt) {
+    wire.client(0, "abc");
+    wire.server_offset = 10;
+    wire.server(3, "HTTP/1.1 200");  // ten bytes before it that the client had not had either
+    wire.client(3, "def");
+    wire.server(6);
+    EXPECT_EQ(wire.script(), "def");
+
+    Wire partly(Mode::strict);
+    partly.client(0, "abcdef");
+    partly.server(3, "HTTP/1.1 200");  // it answers before it has read the packet
+    partly.server(6);
+    EXPECT_EQ(partly.script(), "def");
+
+    Wire pipelined(Mode::strict);
+    pipelined.client(0, "abc");
+    pipelined.client(3, "def");
+    pipelined.server(3, "HTTP/1.1 200");
+    pipelined.server(6);
+    EXPECT_EQ(pipelined.script(), "[server HTTP/1.1 200][unseen]def");
+}
+
 TEST_F(Strict, ConflictWithHeldBytesEndsTheFlow) {
     wire.handshake();
     wire.client(0, "abcd");

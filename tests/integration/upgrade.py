@@ -25,7 +25,10 @@ def successor(agent, *args, files=(), name=None, start=True):
     new = Agent(agent.lab, *files, args=[*args, "--take-over"], name=name, role=agent.role)
     new.socket = agent.socket
     if start:
-        new.start(timeout=30)
+        try:
+            new.start(timeout=60)
+        except Wrong as error:
+            raise Wrong(f"{error}\nwhile the old one says\n{agent.log()[-2000:]}") from None
         await_end(agent)
     return new
 

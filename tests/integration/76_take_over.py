@@ -100,7 +100,7 @@ def gone(ids, timeout=5):
     probe.check_gone(timeout)
 
 
-@case("tcx under load: zero failed requests, exact copies, each connection goes on and loses one request at most")
+@case("tcx under load: zero failed requests, exact copies, each connection goes on and loses two requests at most")
 def under_load_tcx():
     if not kernel_state.has_tcx():
         raise Skip("the kernel has no tcx")
@@ -124,6 +124,8 @@ def under_load_tcx():
         check("took over from pid" in new.call("status").stdout, "status keeps it quiet")
         check("taken over by" in old.log() and str(new.child.pid) in old.log(), "the old one does not say by whom")
         # Between the first and the last link a connection may do more than one request when the machine stands still.
+        # One under way, and one that teaches the new one how far the server has come. When the machine stands still
+        # between two links there may be more.
         stage.finish(most_lost=2 if known["switch"] < 2000 else 4)
         stage.check_books()
         note(f"{known}")
@@ -131,20 +133,16 @@ def under_load_tcx():
 
 @case("clsact under load: the same, with a short blind time that is said; afterwards the node is as before")
 def under_load_clsact():
-    with Lab() as lab:
-        before = kernel_state.dump(lab)
     with under_load("--attach", "clsact") as stage:
-        clean = None
         new = stage.upgrade()
         known = figures(new)
         check(known["blind"] > 0, f"blind for nothing? {known}")
-        stage.finish(most_lost=2 if known["blind"] < 5000 else None)
+        stage.finish(most_lost=2 if known["blind"] < 2000 else None)
         stage.check_books()
         note(f"{known}")
         new.stop()
         left = [line for line in stage.lab.exec("node", ["tc", "qdisc"]).stdout.splitlines() if "clsact" in line]
-        check_equal((left, clean), ([], None), "qdiscs that are left")
-    check(before, "no dump")
+        check_equal(left, [], "qdiscs that are left")
 
 
 @case("from tcx to clsact and back: never both, the figures say how long nobody cloned")
@@ -486,20 +484,40 @@ def picture_does_not_come():
         stage.finish(most_lost=0)
 
 
-@case("twenty take-overs in a row, with metrics: the same programs, maps, links and descriptors; nothing is left behind")
+@case("the exporter: the new one's begins when the old one's has left the port, and serves")
+def exporter():
+    need_command("curl")
+    args = ("--metrics", "127.0.0.1:9464", "--group", "65530")
+    with Lab() as lab:
+        old = setup_agent(lab, *args).start()
+
+        def serves():
+            return lab.exec("node", ["curl", "-fsS", "http://127.0.0.1:9464/healthz"], check=False).returncode == 0
+        wait_for(serves, 15, "the old one's exporter", step=0.2)
+        with successor(old, *args) as new:
+            wait_for(serves, 15, "the new one's exporter", step=0.2)
+            check("the exporter runs" in new.log(), "who serves?")
+
+
+@case("twenty take-overs in a row: the same programs, maps, links and descriptors each time; nothing is left behind")
 def twenty():
     with Lab() as lab:
-        before = kernel_state.dump(lab)
         v1, v2 = Recorder(lab, "v1"), Recorder(lab, "v2")
         served = kernel_state.dump(lab)
-        agent, seen = setup_agent(lab, "--attach", "auto").start(), []
+        agent, switches = setup_agent(lab).start(), []
         ids = held(agent)
+        wanted, most = kinds(ids), None
+
+        def descriptors():
+            return len(os.listdir(f"/proc/{agent.child.pid}/fd"))
         for turn in range(20):
-            old, agent = agent, successor(agent, name=f"turn{turn}")
+            agent = successor(agent, name=f"turn{turn}")
             ids |= held(agent)
-            descriptors = len(os.listdir(f"/proc/{agent.child.pid}/fd"))
-            seen.append((kinds(held(agent)), descriptors))
-        check_equal(seen[1:], [seen[1]] * 19, "what the agents hold")
+            # A generation that is being written has maps of its own for a moment.
+            wait_for(lambda: kinds(held(agent)) == wanted, 10, f"{wanted} held by successor {turn}")
+            most = most or descriptors()
+            wait_for(lambda: descriptors() <= most, 10, f"at most {most} descriptors, not {descriptors()}")
+            switches.append(figures(agent)["switch"])
         load = Driver(lab, lab.addr("v1"), requests=200, connections=4)
         check_unharmed(load.result())
         wait_requests([v2], v1.counts()["requests"])
@@ -508,8 +526,7 @@ def twenty():
         gone(ids)
         check_none(kernel_state.differences(served, kernel_state.dump(lab)), "left behind")
         check(not agent.socket.exists() and not os.path.exists(door_of(agent)), "a socket's file was left behind")
-        check(before, "no dump")
-        note(f"each holds {seen[0][0]} and {seen[-1][1]} descriptors; the slowest switch of all: see the logs")
+        note(f"each holds {wanted} and {most} descriptors; switches {sorted(switches)} us")
 
 
 if __name__ == "__main__":

@@ -135,10 +135,15 @@ private:
         note_take_over(*report, go->stopped_at);
         on_change();
         schedule_refresh();
-        if (options_.metrics.empty()) return {};
         predecessor_end_.emplace(io_, predecessor_->fd());
-        predecessor_end_->when_readable([this] { start_exporter_process(); });
+        await_predecessor();
         return {};
+    }
+
+    // Its exporter has the port until then.
+    void await_predecessor() {
+        predecessor_end_->when_readable(
+            [this] { predecessor_->has_let_go() ? start_exporter_process() : await_predecessor(); });
     }
 
     // Of a cluster nothing is in force before its picture is complete.

@@ -97,4 +97,9 @@ void TakeOver::taken(std::size_t hooks) {
     if (orphaned_) spdlog::warn("the agent that was taken over has ended meanwhile pid={}", offer_.pid);
 }
 
+bool TakeOver::has_let_go() const {
+    char byte = 0;
+    return ::recv(fd(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || errno != EAGAIN;
+}
+
 }  // namespace umbra::agent

@@ -27,8 +27,10 @@ public:
     // Why it is not going to happen; at any time before ready().
     void give_up(const Error& why) { send_refusal(channel_.get(), why); }
 
-    // Readable when the other one has let go of what only one can have.
+    // Becomes readable when the other one has let go of what only one can have; also for other reasons, so ask
+    // has_let_go().
     int fd() const { return channel_.get(); }
+    bool has_let_go() const;
 
 private:
     explicit TakeOver(UniqueFd channel) : channel_(std::move(channel)) {}

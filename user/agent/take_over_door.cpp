@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <spdlog/spdlog.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -21,6 +22,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kHelloPatience{5'000};
 constexpr milliseconds kReadyPatience{60'000};  // it may have to wait for the picture of a cluster
 constexpr milliseconds kTakenPatience{10'000};
+
+// Being woken is no promise that there is one.
+bool has_message(int channel) {
+    pollfd entry{channel, POLLIN, 0};
+    return ::poll(&entry, 1, 0) > 0;
+}
 
 UniqueFd copy_of(int fd) { return UniqueFd(::fcntl(fd, F_DUPFD_CLOEXEC, 0)); }
 
@@ -62,6 +69,7 @@ void TakeOverDoor::listen() {
 }
 
 void TakeOverDoor::on_readable() {
+    if (!has_message(channel_.get())) return listen();
     switch (step_) {
         case Step::greeting:
             on_hello();

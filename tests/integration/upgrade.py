@@ -163,6 +163,25 @@ class FakeOld:
         self.door.close()
 
 
+class FeedPlayer:
+    """A controller that says what it is told to."""
+
+    def __init__(self, path):
+        self.feed = socket.socket(socket.AF_UNIX)
+        self.feed.connect(str(path))
+
+    def send(self, reset=False, synced=False, objects=()):
+        body = json.dumps({"reset": reset, "synced": synced, "objects": list(objects), "deleted": [],
+                           "health": None}).encode()
+        self.feed.sendall(len(body).to_bytes(4, "big") + body)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.feed.close()
+
+
 class Asking:
     """Asks the control socket without a pause; every answer must come."""
 

@@ -203,9 +203,9 @@ def picture_comes():
             stage.mirrors(more=200)
             check_equal((old.child.poll(), "took over" in new.log()), (None, False), "taken over without the picture")
             feed.send(synced=True, objects=rule)
+            stage.agents.append(new)
             wait_for(new.is_ready, 30, "the new one")
             await_end(old)
-            stage.agents.append(new)
             stage.mirrors()
             check_equal({r["rule"] for r in new.json("get", "rules")},
                         {f"default/{rules.POST_RULE_NAME}", "default/of-the-cluster"}, "rules")

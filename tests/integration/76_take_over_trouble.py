@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Take-overs that go wrong half-way, from either side: whatever happens, one agent goes on, and v2's copies are exact."""
+"""Take-overs that go wrong half-way, from either side: one agent goes on all the same, and v2 gets exact copies."""
 import contextlib
 import json
 import os
@@ -28,11 +28,11 @@ def takers_that_end():
         lines = 0
         for step in ("connect", "hello", "ready", "switch"):
             taker = FakeTaker(stage.agent)
-            fds = taker.hello()[1] if step != "connect" else []
+            if step != "connect":
+                taker.hello()
             if step in ("ready", "switch"):
                 _, links = taker.ready()
                 check_equal(len(links), sum(1 for k, _ in kept if k == "link"), "links that were handed over")
-                fds += [fd for *_, fd in links]
             if step == "switch":
                 program = kernel_state.load_neutral_program()
                 for *_, fd in links:
@@ -40,8 +40,6 @@ def takers_that_end():
                 os.close(program)
                 check(kernel_state.tcx(stage.lab) != ours, "the links were not led away")
             taker.close()
-            for fd in fds:
-                os.close(fd)
             lines += 1
             wait_for(lambda: stage.agent.log().count("not taken over") == lines, 10, "the old one's line")
             check_goes_on(stage, ours)
@@ -174,8 +172,39 @@ def refusals():
             check_equal(agent.call("status").returncode, 0, "status of the running one")
 
 
-@case("the old one dies between offer and go: the new one goes on with what it holds")
+@case("SIGTERM to the old one: who was offered is told; who was told to go is waited for, whichever way that ends")
+def stopped_in_between():
+    with Lab() as lab:
+        agent = setup_agent(lab).start()
+        taker = FakeTaker(agent)
+        taker.hello()
+        check_equal(agent.stop(), 0, "exit code")
+        check("stopping" in taker.expect("no")[0]["why"], "the taker is not told why")
+        taker.close()
+        check_equal((agent.socket.exists(), os.path.exists(door_of(agent))), (False, False), "the sockets' files")
+        for taken in (False, True):
+            agent.start()
+            taker = FakeTaker(agent)
+            taker.hello()
+            taker.ready()
+            agent.child.send_signal(signal.SIGTERM)
+            time.sleep(0.3)
+            check_equal(agent.child.poll(), None, "exit code in the middle of the switch")
+            if taken:
+                taker.say("taken", hooks=2)
+            taker.close()
+            check_equal(agent.child.wait(10), 0, "exit code")
+            check_equal((agent.socket.exists(), os.path.exists(door_of(agent))), (taken, taken), "the sockets' files")
+            agent.check_gone()
+
+
+@case("the old one dies between offer and go, or between go and taken: the new one goes on with what it holds")
 def orphaned():
+    for step in ("go", "taken"):
+        orphaned_before(step)
+
+
+def orphaned_before(step):
     with Lab() as lab:
         v1, v2 = Recorder(lab, "v1"), Recorder(lab, "v2")
         agent = setup_agent(lab)
@@ -195,6 +224,8 @@ def orphaned():
         speaker.expect("hello")
         old.offer(speaker, agent.files_as_paths())
         speaker.expect("ready")
+        if step == "taken":
+            old.go(speaker)
         speaker.close()
         old.close()
         with new:

@@ -80,7 +80,7 @@ class Speaker:
     """One end of the conversation."""
 
     def __init__(self, channel):
-        self.channel = channel
+        self.channel, self.received = channel, []
         self.channel.settimeout(20)
 
     def say(self, message, fds=(), **fields):
@@ -91,6 +91,7 @@ class Speaker:
     def hear(self):
         """The next message and its descriptors; None at the end."""
         text, fds, _, _ = socket.recv_fds(self.channel, MOST, 253)
+        self.received += fds
         return (json.loads(text), list(fds)) if text else (None, [])
 
     def expect(self, name):
@@ -99,6 +100,10 @@ class Speaker:
         return message, fds
 
     def close(self):
+        """The end of this side, and of what it was given."""
+        for fd in self.received:
+            os.close(fd)
+        self.received = []
         self.channel.close()
 
 
@@ -145,15 +150,19 @@ class FakeOld:
         self.door.settimeout(20)
         return Speaker(self.door.accept()[0])
 
+    NOTHING = {"by_operator": None, "by_trip": None, "level": 0, "relapses": 0, "last_step": None}
+
+    def go(self, speaker):
+        speaker.say("go", stopped_at=None, cloning=self.NOTHING, qdiscs=[], links=0)
+
     def offer(self, speaker, documents, **fields):
         """documents: files."""
         rows = [[f"File{i}", "default", str(f), str(f), f.read_text(), "default"] for i, f in enumerate(documents)]
         memory = os.memfd_create("documents")
         os.write(memory, json.dumps(rows).encode())
         own = kernel_state.create_hash_map(8, 8, 16)  # another version's, of another shape
-        cloning = {"by_operator": None, "by_trip": None, "level": 0, "relapses": 0, "last_step": None}
         message = {"format": FORMAT, "version": "0.0.1", "pid": os.getpid(), "netns": self.netns, "qdiscs": [],
-                   "cloning": cloning, **fields}
+                   "cloning": self.NOTHING, **fields}
         speaker.say("offer", [self.control.fileno(), self.door.fileno(), own, memory], **message)
         os.close(own)
         os.close(memory)
@@ -171,8 +180,8 @@ class FeedPlayer:
         self.feed.connect(str(path))
 
     def send(self, reset=False, synced=False, objects=()):
-        body = json.dumps({"reset": reset, "synced": synced, "objects": list(objects), "deleted": [],
-                           "health": None}).encode()
+        changes = {"reset": reset, "synced": synced, "objects": list(objects), "deleted": []}
+        body = json.dumps({"changes": changes}).encode()
         self.feed.sendall(len(body).to_bytes(4, "big") + body)
 
     def __enter__(self):

@@ -466,6 +466,32 @@ TEST_F(Strict, TheFirstAnswerOfAMidstreamFlowCountsWhereTheClientHadAllBefore) {
     }
 }
 
+// Headers of the server are read before the packets that they answer.
+TEST_F(Strict, TheFirstAnswerCountsAlsoWhenItIsReadBeforeThePacketThatItAnswers) {
+    for (const std::string_view more : {"", "body"}) {
+        Wire joined(Mode::strict);
+        joined.server(3, "HTTP/1.1 200");
+        if (!more.empty()) joined.server(3, more);
+        const std::uint32_t answered = std::exchange(joined.server_offset, 0);
+        joined.client(0, "abc");  // sent before the answer
+        joined.server_offset = answered;
+        joined.client(3, "def");
+        joined.server(6, "HTTP/1.1 201");
+        EXPECT_EQ(joined.script(), "[server HTTP/1.1 200]def[server HTTP/1.1 201]");
+        EXPECT_EQ(joined.observer.dropped(Reason::midstream), 3u);
+        EXPECT_TRUE(joined.observer.closes());
+    }
+    Wire other(Mode::strict);
+    other.server_offset = 5;
+    other.server(3, "HTTP/1.1 200");
+    const std::uint32_t answered = std::exchange(other.server_offset, 0);
+    other.client(0, "abc");  // five bytes of the server lie between
+    other.server_offset = answered;
+    other.client(3, "def");
+    other.server(6);
+    EXPECT_EQ(other.script(), "def");
+}
+
 TEST_F(Strict, ItDoesNotWhereServerBytesMayBeMissingOrTheClientWentOnWithoutIt) {
     wire.client(0, "abc");
     wire.server_offset = 10;

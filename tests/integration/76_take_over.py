@@ -38,9 +38,8 @@ def under_load_tcx():
                     (known["pid"], known["hooks"], known["switch"], 0), "what status says")
         check("took over from pid" in new.call("status").stdout, "status keeps it quiet")
         check("taken over by" in old.log() and str(new.child.pid) in old.log(), "the old one does not say by whom")
-        # Between the first and the last link a connection may do more than one request when the machine stands still.
-        # One under way, and one that teaches the new one how far the server has come. When the machine stands still
-        # between two links there may be more.
+        # One teaches the new one where both ends stand; the one before it is lost, too, if it was under way. When the
+        # machine stands still between two links there may be more.
         stage.finish(most_lost=2 if known["switch"] < 2000 else 4)
         stage.check_books()
         note(f"{known}")

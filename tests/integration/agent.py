@@ -2,6 +2,7 @@
 import contextlib
 import json
 import os
+import pathlib
 import re
 import signal
 import subprocess
@@ -72,6 +73,9 @@ class Agent:
         if self.child.poll() is not None:
             raise Wrong(f"the agent ended with {self.child.returncode}:\n{self.log()[-4000:]}")
         return False
+
+    def files_as_paths(self):
+        return [pathlib.Path(f) for f in self.files]
 
     def log(self):
         return self.lab.log(self.name)

@@ -15,9 +15,9 @@ import subprocess
 import sys
 
 SYS_BPF = {"x86_64": 321, "aarch64": 280}[os.uname().machine]
-BPF_PROG_LOAD, BPF_PROG_QUERY, BPF_LINK_CREATE = 5, 16, 28
+BPF_MAP_CREATE, BPF_PROG_LOAD, BPF_PROG_QUERY, BPF_LINK_CREATE, BPF_LINK_UPDATE = 0, 5, 16, 28, 29
 NEXT_ID = {"prog": 11, "map": 12, "link": 31}  # BPF_…_GET_NEXT_ID
-BPF_F_BEFORE = 1 << 3
+BPF_MAP_TYPE_HASH, BPF_F_BEFORE = 1, 8
 BPF_PROG_TYPE_SCHED_CLS = 3
 TCX = {"ingress": 46, "egress": 47}
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -57,13 +57,22 @@ def load_neutral_program():
     return bpf(BPF_PROG_LOAD, attr)
 
 
-def attach_tcx(program, ifindex, direction, flags):
+def attach_tcx(program, ifindex, direction, flags=0):
     attr = ctypes.create_string_buffer(struct.pack("=IIII", program, ifindex, TCX[direction], flags), 64)
     return bpf(BPF_LINK_CREATE, attr)
 
 
-def hold_foreign_program(device, first):
-    program, flags = load_neutral_program(), BPF_F_BEFORE if first else 0
+def update_link(link, program):
+    bpf(BPF_LINK_UPDATE, ctypes.create_string_buffer(struct.pack("=IIII", link, program, 0, 0), 64))
+
+
+def create_hash_map(key_size, value_size, entries):
+    attr = struct.pack("=IIIII", BPF_MAP_TYPE_HASH, key_size, value_size, entries, 0)
+    return bpf(BPF_MAP_CREATE, ctypes.create_string_buffer(attr, 72))
+
+
+def hold_foreign_program(device, place=""):
+    program, flags = load_neutral_program(), BPF_F_BEFORE if place == "first" else 0
     held = [attach_tcx(program, socket.if_nametoindex(device), direction, flags) for direction in TCX]
     print("attached", held, flush=True)
     signal.pause()
@@ -171,5 +180,5 @@ def unowned_bpf_ids(before):
 
 if __name__ == "__main__":
     if len(sys.argv) > 1:
-        hold_foreign_program(sys.argv[1], "first" in sys.argv[2:])
+        hold_foreign_program(*sys.argv[1:])
     json.dump(tcx_of_devices(), sys.stdout)

@@ -84,8 +84,20 @@ Result<void> CloneSwitch::resume(uid_t uid) {
     return {};
 }
 
+CloneState CloneSwitch::state() const { return {by_operator_, by_trip_, trip_.level(), trip_.relapses(), last_step_}; }
+
+Result<void> CloneSwitch::adopt(const CloneState& state) {
+    by_operator_ = state.by_operator;
+    if (settings_.enabled()) {
+        by_trip_ = state.by_trip;
+        last_step_ = state.last_step;
+        trip_.adopt(state.level, state.relapses);
+    }
+    return put_in_force();
+}
+
 void CloneSwitch::take(const TripStep& step, const PressureValues& values) {
-    last_step_ = {step, kube::wall_now(), print(values)};
+    last_step_ = LastStep{step, kube::wall_now(), print(values)};
     const bool paused = step.to == Trip::kPaused;
     by_trip_.reset();
     if (paused) {

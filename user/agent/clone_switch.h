@@ -1,5 +1,6 @@
 // CloneSwitch: who has lowered or stopped cloning, when and why: an operator (`umbra pause`), who alone ends that, or
-// the trip, which also goes back by itself. Says it in the log and for `umbra status`. Not kept over a restart.
+// the trip, which also goes back by itself. Says it in the log and for `umbra status`. Not kept over a restart, but
+// over a take-over.
 #pragma once
 
 #include <sys/types.h>
@@ -8,6 +9,7 @@
 #include <optional>
 #include <string>
 
+#include "agent/clone_state.h"
 #include "agent/pressure.h"
 #include "agent/runtime.h"
 #include "agent/trip.h"
@@ -32,21 +34,15 @@ public:
     // Once a second.
     void observe(const Observation& seen);
 
+    // For an agent that takes over, and in it. Without a trip of its own it clones everything that is not paused.
+    CloneState state() const;
+    Result<void> adopt(const CloneState& state);
+
     const TripSettings& settings() const { return settings_; }
     // Adds "paused", "clone_share" and "trip".
     void report(control::Json& status) const;
 
 private:
-    struct Pause {
-        std::optional<uid_t> uid;  // nothing: the trip
-        double since = 0;          // wall clock
-        std::string reason;
-    };
-    struct LastStep {
-        TripStep step;
-        double at = 0;  // wall clock
-        std::string values;
-    };
     loader::CloneShare wanted() const;
     Result<void> put_in_force();
     void take(const TripStep& step, const PressureValues& values);

@@ -92,14 +92,22 @@ void Cluster::take(kube::Changes changes) {
 void Cluster::schedule() {
     if (pending_) return;
     pending_ = true;
+    if (held_) return;
     timer_.expires_after(std::clamp<Clock::duration>(rested_ - Clock::now(), kBurst, kLongestBurst));
     timer_.async_wait([this](const asio::error_code& error) {
-        if (error) return;
+        if (error || held_) return;
         pending_ = false;
         const auto begin = Clock::now();
         update();
         rested_ = Clock::now() + kRest * (Clock::now() - begin);
     });
+}
+
+void Cluster::hold(bool held) {
+    held_ = held;
+    if (held || !pending_) return;
+    pending_ = false;
+    schedule();
 }
 
 void Cluster::update() {
@@ -141,7 +149,7 @@ void Cluster::tell() {
         feed_.send(demand);
         told_demand_ = demand;
     }
-    if (!synced_) return;
+    if (!synced_ || runtime_.datapath().held()) return;
     std::string trouble = trouble_;
     if (runtime_.share().paused) trouble = "cloning is paused";
     if (!runtime_.terminator()) trouble = "the terminator does not run";

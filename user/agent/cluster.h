@@ -29,6 +29,11 @@ public:
 
     // The local documents or the terminator changed, or cloning was paused or goes on.
     void recheck() { schedule(); }
+    // While it is held nothing changes; what comes waits.
+    void hold(bool held);
+    // The first picture is complete and what it says in force.
+    bool in_force() const { return synced_ && !pending_ && trouble_.empty(); }
+    const std::string& trouble() const { return trouble_; }
     // For `umbra status`.
     control::Json status() const;
 
@@ -53,6 +58,7 @@ private:
     int door_fd_ = -1;
     Clock::time_point rested_;  // from when on the next plan may be compiled
     bool pending_ = false;
+    bool held_ = false;
     bool synced_ = false;
     bool marked_ = false;  // a new picture is coming; what it does not hold goes
     std::string trouble_;  // why the plan is not in force

@@ -27,7 +27,8 @@ struct AgentOptions {
     std::string metrics;            // ADDR:PORT of an exporter that the loader starts; empty: none
     std::string netns;              // path of the network namespace to work in; empty: the caller's
     std::vector<std::string> allow_targets, only_targets;  // address blocks, see rules/target_guard.h
-    std::string node;  // of Kubernetes; endpoints of other nodes are left to their agents; empty: none
+    std::string node;        // of Kubernetes; endpoints of other nodes are left to their agents; empty: none
+    bool take_over = false;  // from the agent that serves `socket`
     std::string log_level = "info";
 };
 

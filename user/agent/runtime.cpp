@@ -2,6 +2,8 @@
 
 #include <spdlog/spdlog.h>
 
+#include <thread>
+
 namespace umbra::agent {
 
 namespace {
@@ -110,6 +112,24 @@ void Runtime::stop() {
     const std::string how = terminator_->stop(kStopPatience);
     if (!how.empty()) spdlog::warn("the terminator did not end in good order: {}", how);
     terminator_.reset();
+    ledger_->settle_dead_workers();
+}
+
+Result<void> Runtime::take_back() {
+    auto report = datapath_->take_back();
+    if (!report) return report.error();
+    remote_ = std::move(report->remote);
+    return {};
+}
+
+void Runtime::await_captured(std::chrono::milliseconds patience) const {
+    constexpr std::chrono::milliseconds kStep{5};
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    while (std::chrono::steady_clock::now() < deadline) {
+        const auto reading = ledger_->read();
+        if (!reading || close_ledger(*reading).in_queue <= 0) return;
+        std::this_thread::sleep_for(kStep);
+    }
 }
 
 }  // namespace umbra::agent

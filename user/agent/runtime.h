@@ -5,9 +5,12 @@
 // the endpoint yet would be lost for good, while a plan that is early costs nothing.
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "agent/ledger_reader.h"
 #include "agent/terminator_process.h"
@@ -37,6 +40,15 @@ public:
     Result<void> set_share(loader::CloneShare share);
     // Stops cloning, lets the terminator drain and end.
     void stop();
+
+    // Taking over from another agent; see Datapath.
+    Result<loader::TakeReport> take(std::vector<loader::HandedLink> links) { return datapath_->take(std::move(links)); }
+    void inherit_qdiscs(const std::set<std::uint32_t>& ifindexes) { datapath_->inherit_qdiscs(ifindexes); }
+    // Being taken over.
+    Result<void> halt() { return datapath_->halt(); }
+    Result<void> take_back();
+    // Returns when the terminator has read what was cloned so far, or patience ends.
+    void await_captured(std::chrono::milliseconds patience) const;
 
     loader::CloneShare share() const { return datapath_->share(); }
     const loader::Datapath& datapath() const { return *datapath_; }

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <set>
 
 namespace umbra::agent {
 
@@ -41,6 +42,24 @@ std::vector<Endpoint> own_endpoints(const std::string& metrics) {
     return own;
 }
 
+rules::LoadOutcome merged(const std::vector<std::string>& files, const CarriedDocuments& carried,
+                          const RuleStore& store) {
+    rules::Diagnostics unreadable, ignored;
+    auto sources = rules::read_sources(files, unreadable);
+    if (unreadable.has_errors()) return {{}, {}, unreadable.take(), false};
+    std::set<rules::ObjectKey> renewed;
+    for (const auto& source : sources) {
+        for (const auto& object : rules::decode_objects(source, ignored)) renewed.insert(object.key);
+    }
+    for (const auto& document : carried) {
+        if (!renewed.contains(document.key)) sources.push_back(document.source);
+    }
+    auto outcome = store.propose(sources);
+    auto found = unreadable.take();
+    outcome.diagnostics.insert(outcome.diagnostics.begin(), found.begin(), found.end());
+    return outcome;
+}
+
 }  // namespace
 
 Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std::uint32_t queue_length) {
@@ -73,13 +92,13 @@ Result<TripSettings> trip_settings(const AgentOptions& options, const Terminator
     return settings;
 }
 
-Result<RuleStore> load_rules(const AgentOptions& options) {
+Result<RuleStore> load_rules(const AgentOptions& options, const CarriedDocuments& carried) {
     auto targets = rules::target_guard(options.allow_targets, options.only_targets);
     if (!targets) return targets.error();
     targets->own = own_endpoints(options.metrics);
     RuleStore store(options.node, std::move(*targets));
-    if (options.files.empty()) return store;
-    auto outcome = store.propose_files(options.files);
+    if (options.files.empty() && carried.empty()) return store;
+    auto outcome = carried.empty() ? store.propose_files(options.files) : merged(options.files, carried, store);
     const std::string findings = rules::print_diagnostics(outcome.diagnostics);
     std::fputs(findings.c_str(), stderr);
     if (!outcome.ok) return Error{ErrorCode::invalid_rules, "start, agent: the rules are not valid"};

@@ -6,6 +6,7 @@
 
 #include "agent/options.h"
 #include "agent/rule_store.h"
+#include "agent/take_over_message.h"
 #include "agent/terminator_process.h"
 #include "agent/trip_settings.h"
 
@@ -14,7 +15,8 @@ namespace umbra::agent {
 Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std::uint32_t queue_length);
 // The memory threshold lies above what the limits allow the terminator, unless it is set.
 Result<TripSettings> trip_settings(const AgentOptions& options, const TerminatorSettings& terminator);
-// Findings go to stderr.
-Result<RuleStore> load_rules(const AgentOptions& options);
+// Findings go to stderr. carried: documents of an agent that is taken over; a file's object takes the place of the one
+// of the same kind, namespace and name, the rest of them stays.
+Result<RuleStore> load_rules(const AgentOptions& options, const CarriedDocuments& carried = {});
 
 }  // namespace umbra::agent

@@ -50,7 +50,13 @@ void TerminatorLife::restart_later() {
     });
 }
 
+void TerminatorLife::hold(bool held) {
+    held_ = held;
+    if (!held && !socket_ && !runtime_.terminator()) restart_later();
+}
+
 void TerminatorLife::restart() {
+    if (held_) return;
     const auto started = runtime_.start_terminator();
     if (!started) {
         spdlog::error("the terminator could not be restarted: {}", started.error().message);
@@ -75,6 +81,7 @@ void TerminatorLife::watch_door() {
 bool TerminatorLife::admit() {
     UniqueFd connection(::accept4(socket_->fd(), nullptr, nullptr, SOCK_CLOEXEC));
     if (!connection) return false;
+    if (held_) return false;
     const auto peer = control::identify_peer(connection.get(), peers_);
     if (!peer || !peer->may_read) {
         spdlog::warn("a terminator was refused: its user is not of the agent's group");

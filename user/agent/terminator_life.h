@@ -22,6 +22,8 @@ public:
                    std::function<void()> changed);
 
     Result<void> begin();
+    // None is started or let in while it is held.
+    void hold(bool held);
     // No more restarts; the terminator itself is ended by the runtime.
     void end() {
         process_.reset();
@@ -47,6 +49,7 @@ private:
     std::optional<Watched> process_;
     std::optional<Watched> door_;
     BackOff back_off_;
+    bool held_ = false;
 };
 
 }  // namespace umbra::agent

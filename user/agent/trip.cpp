@@ -6,8 +6,6 @@ namespace umbra::agent {
 
 namespace {
 
-constexpr unsigned kMostRelapses = 16;
-
 // A step up doubles what depends on the traffic: below 40 % it stays below the threshold. Memory does not follow it.
 constexpr PerPressure<double> kLowMarks{0.4, 0.8, 0.4, 0.4, 0.4};
 
@@ -77,6 +75,12 @@ std::optional<TripStep> Trip::step(const PressureValues& values, TimeNs now) {
         low_.reset();
     }
     return step;
+}
+
+void Trip::adopt(unsigned level, unsigned relapses) {
+    reset();
+    level_ = std::min(level, kPaused);
+    relapses_ = std::min(relapses, kMostRelapses);
 }
 
 void Trip::reset() {

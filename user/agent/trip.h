@@ -30,14 +30,18 @@ public:
     static constexpr unsigned kPaused = 4;
     static constexpr TimeNs kLongestWait = 600 * kSecond;
     static constexpr TimeNs kForgive = 600 * kSecond;
+    static constexpr unsigned kMostRelapses = 16;
 
     explicit Trip(const TripSettings& settings) : settings_(settings) {}
 
     std::optional<TripStep> step(const PressureValues& values, TimeNs now);
     // Everything is cloned again because somebody said so.
     void reset();
+    // Where another one stood.
+    void adopt(unsigned level, unsigned relapses);
 
     unsigned level() const { return level_; }
+    unsigned relapses() const { return relapses_; }
     TimeNs wait() const;
     const PerPressure<std::uint64_t>& trips() const { return trips_; }  // steps down
 

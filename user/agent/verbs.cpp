@@ -93,23 +93,25 @@ Json endpoint_rows(const rules::Plan& plan, const std::string& name) {
 }  // namespace
 
 struct Verbs::Verb {
+    enum class Change : std::uint8_t { nothing, documents, cloning };
     const char* name;
     std::vector<std::string> fields;
-    bool changes;
+    Change change;
     Response (Verbs::*run)(const Json&);
 };
 
 const Verbs::Verb* Verbs::find(const std::string& name) {
-    static const std::vector<Verb> kVerbs{{"apply", {"documents"}, true, &Verbs::apply},
-                                          {"delete", {"what", "name"}, true, &Verbs::remove},
-                                          {"pause", {"reason"}, true, &Verbs::pause},
-                                          {"resume", {}, true, &Verbs::resume},
-                                          {"get", {"what", "name"}, false, &Verbs::get},
-                                          {"diff", {"documents"}, false, &Verbs::diff},
-                                          {"status", {}, false, &Verbs::status},
-                                          {"ledger", {}, false, &Verbs::ledger},
-                                          {"plan", {}, false, &Verbs::plan},
-                                          {"version", {}, false, &Verbs::version}};
+    using enum Verb::Change;
+    static const std::vector<Verb> kVerbs{{"apply", {"documents"}, documents, &Verbs::apply},
+                                          {"delete", {"what", "name"}, documents, &Verbs::remove},
+                                          {"pause", {"reason"}, cloning, &Verbs::pause},
+                                          {"resume", {}, cloning, &Verbs::resume},
+                                          {"get", {"what", "name"}, nothing, &Verbs::get},
+                                          {"diff", {"documents"}, nothing, &Verbs::diff},
+                                          {"status", {}, nothing, &Verbs::status},
+                                          {"ledger", {}, nothing, &Verbs::ledger},
+                                          {"plan", {}, nothing, &Verbs::plan},
+                                          {"version", {}, nothing, &Verbs::version}};
     const auto found = std::ranges::find(kVerbs, name, [](const Verb& verb) { return std::string(verb.name); });
     return found == kVerbs.end() ? nullptr : &*found;
 }
@@ -122,18 +124,30 @@ Response Verbs::answer(const control::Peer& peer, const Json& request) {
         if (field != "verb" && std::ranges::find(verb->fields, field) == verb->fields.end())
             return Response::failure(bad_request("'" + name + "' takes no field '" + field + "'"));
     }
-    if (verb->changes && !peer.may_change) {
+    const bool changes = verb->change != Verb::Change::nothing;
+    if (changes && !peer.may_change) {
         spdlog::warn("{} refused uid={}", name, peer.uid);
         return Response::failure({ErrorCode::privilege, name + ": only root and the agent's user may do this",
                                   "members of group 'umbra' may use get, diff, status and ledger"});
     }
+    if (too_late_for(*verb)) {
+        return Response::failure(
+            {ErrorCode::failure, name + ": the agent is being taken over by " + door_->successor(), "try again"});
+    }
     asking_ = peer.uid;
     Response response = (this->*verb->run)(request);
-    if (verb->changes) {
+    if (changes) {
         spdlog::info("{} uid={} what={} result={} generation={}", name, peer.uid, what_of(request),
                      response.ok ? "in force" : "refused", runtime_.datapath().generation());
     }
     return response;
+}
+
+// Documents travel with the offer, pause and trip again at the switch.
+bool Verbs::too_late_for(const Verb& verb) const {
+    if (!door_) return false;
+    return (verb.change == Verb::Change::documents && door_->busy()) ||
+           (verb.change == Verb::Change::cloning && door_->switching());
 }
 
 Response Verbs::put_in_force(rules::LoadOutcome outcome) {
@@ -216,6 +230,7 @@ Response Verbs::diff(const Json& request) {
 Response Verbs::status(const Json&) {
     Json status = status_report(options_, runtime_, store_);
     cloning_.report(status);
+    if (!took_over_.is_null()) status["took_over"] = took_over_;
     if (cluster_) status["kubernetes"] = cluster_->status();
     return Response::success(std::move(status));
 }

@@ -7,6 +7,7 @@
 #include "agent/options.h"
 #include "agent/rule_store.h"
 #include "agent/runtime.h"
+#include "agent/take_over_door.h"
 #include "control/message.h"
 #include "control/peer.h"
 
@@ -21,12 +22,18 @@ public:
     // Also reported, and told of changes; outlives the verbs.
     void attend(Cluster& cluster) { cluster_ = &cluster; }
 
+    // While another agent takes over, changes are refused.
+    void attend(const TakeOverDoor& door) { door_ = &door; }
+    // For `umbra status`: how this agent took over from another.
+    void note_take_over(control::Json figures) { took_over_ = std::move(figures); }
+
     control::Response answer(const control::Peer& peer, const control::Json& request);
 
 private:
     using Json = control::Json;
     using Response = control::Response;
     struct Verb;
+    bool too_late_for(const Verb& verb) const;
     static const Verb* find(const std::string& name);
 
     Response apply(const Json& request);
@@ -46,6 +53,8 @@ private:
     RuleStore& store_;
     CloneSwitch& cloning_;
     Cluster* cluster_ = nullptr;
+    const TakeOverDoor* door_ = nullptr;
+    control::Json took_over_;
     uid_t asking_ = 0;  // who, while a verb runs
 };
 

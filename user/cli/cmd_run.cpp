@@ -16,6 +16,7 @@ constexpr const char* kFooter = R"(Examples:
   umbra run -f /etc/umbra
   umbra run -f registry.yaml -f rule.yaml --iface eth0 --workers 4
   umbra run --attach clsact --mode one-sided --log-level debug
+  umbra run --take-over                          in the place of the agent that runs, which ends
 
 Needs CAP_BPF and CAP_NET_ADMIN (root). Ends on SIGTERM and SIGINT and leaves nothing behind.)";
 
@@ -112,6 +113,10 @@ void setup_run(CLI::App& app, Action& action) {
         ->type_name("PERCENT[,SEED]")
         ->group("");  // not for the help: see user/capture/README.md
     add_socket(*verb, options->agent.socket);
+    verb->add_flag(
+        "--take-over", options->agent.take_over,
+        "take over from the agent that runs at --socket, an upgrade without a gap: its rules, with -f merged "
+        "over them, its pause and its places on the devices; then it ends");
     add_processes(*verb, options->agent);
     verb->add_option("--log-level", options->agent.log_level, "lowest level that is logged to standard error")
         ->check(CLI::IsMember({"debug", "info", "warn", "error"}))

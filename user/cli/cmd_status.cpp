@@ -55,6 +55,14 @@ std::string pause_text(const Json& status) {
                        field(last, "at"), field(last, "cause"), field(last, "values"));
 }
 
+std::string take_over_text(const Json& status) {
+    const Json& from = part(status, "took_over");
+    if (!from.is_object()) return "";
+    return fmt::format("took over from pid {}, version {}, at {}: {} hooks within {} us, blind for {} us\n",
+                       field(from, "pid"), field(from, "version"), field(from, "at"), field(from, "hooks"),
+                       with_thousands(number(from, "switch_us")), with_thousands(number(from, "blind_us")));
+}
+
 std::string mode_text(const Json& status) {
     return fmt::format(
         "one-sided flows: {} now, {} fell back because the server's side was invisible; "
@@ -70,7 +78,7 @@ std::string summary(const Json& status) {
                                    number(status, "workers_count") == 1 ? "" : "s", field(status, "generation"));
     text += fmt::format("kernel {}, attached by {}, capture devices {} and {}\n", field(status, "kernel"),
                         field(status, "hook"), field(status, "capture_device"), field(status, "capture_device_ip"));
-    text += pause_text(status) + fault_text(status);
+    text += take_over_text(status) + pause_text(status) + fault_text(status);
     text += mode_text(status);
     if (!running) text += "the terminator is being restarted: nothing is mirrored\n";
     if (number(status, "restarts") > 0) text += "restarts of the terminator: " + field(status, "restarts") + "\n";

@@ -101,6 +101,19 @@ Result<Listener> Listener::bind(const std::string& path, std::optional<gid_t> re
     return listener;
 }
 
+Result<Listener> Listener::adopt(const std::string& path, UniqueFd socket, int type) {
+    const auto option = [&socket](int name) {
+        int value = -1;
+        socklen_t size = sizeof(value);
+        return ::getsockopt(socket.get(), SOL_SOCKET, name, &value, &size) == 0 ? value : -1;
+    };
+    if (option(SO_DOMAIN) != AF_UNIX || option(SO_TYPE) != type || option(SO_ACCEPTCONN) != 1)
+        return Error{ErrorCode::failure, "take over '" + path + "': what was handed over does not listen there"};
+    Listener listener(path, std::move(socket));
+    listener.leave_file();
+    return listener;
+}
+
 Listener::Listener(std::string path, UniqueFd socket) : path_(std::move(path)), socket_(std::move(socket)) {
     struct stat status {};
     if (::lstat(path_.c_str(), &status) == 0) inode_ = status.st_ino;
@@ -108,7 +121,7 @@ Listener::Listener(std::string path, UniqueFd socket) : path_(std::move(path)), 
 
 Listener::~Listener() {
     struct stat status {};
-    if (!path_.empty() && ::lstat(path_.c_str(), &status) == 0 && status.st_ino == inode_) ::unlink(path_.c_str());
+    if (owns_file_ && ::lstat(path_.c_str(), &status) == 0 && status.st_ino == inode_) ::unlink(path_.c_str());
 }
 
 }  // namespace umbra::control

@@ -19,19 +19,28 @@ public:
     // Makes the directory (0750) if it is missing. readers: the group that may connect.
     // type: SOCK_STREAM or SOCK_SEQPACKET.
     static Result<Listener> bind(const std::string& path, std::optional<gid_t> readers, int type = SOCK_STREAM);
+    // A socket that another process has bound to the path and shares. The file stays that one's until take_file().
+    static Result<Listener> adopt(const std::string& path, UniqueFd socket, int type = SOCK_STREAM);
     Listener(Listener&& other) noexcept
-        : path_(std::exchange(other.path_, {})), inode_(other.inode_), socket_(std::move(other.socket_)) {}
+        : path_(std::move(other.path_)),
+          inode_(other.inode_),
+          owns_file_(std::exchange(other.owns_file_, false)),
+          socket_(std::move(other.socket_)) {}
     Listener& operator=(Listener&&) = delete;
     ~Listener();
 
     int fd() const { return socket_.get(); }
     const std::string& path() const { return path_; }
+    // Whether the file goes with this object.
+    void take_file() { owns_file_ = true; }
+    void leave_file() { owns_file_ = false; }
 
 private:
     Listener(std::string path, UniqueFd socket);
 
     std::string path_;
     ino_t inode_ = 0;
+    bool owns_file_ = true;
     UniqueFd socket_;
 };
 

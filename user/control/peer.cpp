@@ -2,6 +2,7 @@
 
 #include <grp.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,8 @@
 namespace umbra::control {
 
 namespace {
+
+constexpr int kPeerPidfd = 77;  // SO_PEERPIDFD, which older headers lack
 
 // Supplementary groups as they were at connect time.
 bool has_supplementary_group(int socket, gid_t wanted) {
@@ -38,6 +41,19 @@ Result<Peer> identify_peer(int socket, std::optional<gid_t> readers) {
     peer.may_read =
         peer.may_change || (readers && (credentials.gid == *readers || has_supplementary_group(socket, *readers)));
     return peer;
+}
+
+PeerProcess process_of(int socket) {
+    ucred credentials{};
+    socklen_t size = sizeof(credentials);
+    if (::getsockopt(socket, SOL_SOCKET, SO_PEERCRED, &credentials, &size) != 0) return {};
+    PeerProcess process{credentials.pid, UniqueFd()};
+    int handle = -1;
+    size = sizeof(handle);
+    if (::getsockopt(socket, SOL_SOCKET, kPeerPidfd, &handle, &size) != 0)  // before Linux 6.5
+        handle = static_cast<int>(::syscall(SYS_pidfd_open, credentials.pid, 0));
+    process.handle.reset(handle);
+    return process;
 }
 
 std::optional<gid_t> find_group(const std::string& name) {

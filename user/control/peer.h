@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/result.h"
+#include "base/unique_fd.h"
 
 namespace umbra::control {
 
@@ -18,6 +19,14 @@ struct Peer {
 
 // Root and the agent's own user may do everything, members of the reader group may read.
 Result<Peer> identify_peer(int socket, std::optional<gid_t> readers);
+
+// The process that made the connection, for the log and to end it; no handle if it is gone or unknown. Who somebody is
+// is never decided by it.
+struct PeerProcess {
+    pid_t pid = 0;
+    UniqueFd handle;  // a pidfd
+};
+PeerProcess process_of(int socket);
 
 // name: of a group, or its number.
 std::optional<gid_t> find_group(const std::string& name);

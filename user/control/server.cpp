@@ -29,9 +29,14 @@ ControlServer::~ControlServer() {
     for (const auto& session : sessions_) session->close();
 }
 
+void ControlServer::stop_accepting() {
+    asio::error_code ignored;
+    acceptor_.close(ignored);
+}
+
 void ControlServer::accept() {
     acceptor_.async_accept([this](const asio::error_code& error, asio::local::stream_protocol::socket socket) {
-        if (error == asio::error::operation_aborted) return;
+        if (error == asio::error::operation_aborted || !acceptor_.is_open()) return;
         if (!error) admit(std::move(socket));
         accept();
     });

@@ -38,6 +38,8 @@ public:
     ControlServer& operator=(const ControlServer&) = delete;
 
     std::size_t clients() const { return sessions_.size(); }
+    // Who is being served is served to the end.
+    void stop_accepting();
 
 private:
     friend class Session;

@@ -27,7 +27,10 @@ struct AttachDevice {
 
 class Attachment {
 public:
-    static Result<Attachment> by_tcx(const AttachDevice& device, const HookPrograms& programs);
+    // The programs outlive the attachment.
+    // links: those that lead to these programs already, see HandedLink; missing ones are made.
+    static Result<Attachment> by_tcx(const AttachDevice& device, const HookPrograms& programs,
+                                     std::array<UniqueFd, 2> links = {});
     // netlink and owner outlive the attachment.
     static Result<Attachment> by_clsact(const AttachDevice& device, const HookPrograms& programs,
                                         NetlinkSocket& netlink, ClsactOwner& owner);
@@ -38,6 +41,12 @@ public:
     const AttachDevice& device() const { return device_; }
     bool is_tcx() const { return netlink_ == nullptr; }
     std::uint32_t program_id(unsigned direction) const { return program_ids_[direction]; }
+    int link_fd(unsigned direction) const { return links_[direction].get(); }  // tcx
+    // Our programs again, on links that another agent led to its own.
+    void restore();
+    bool owns_qdisc() const { return created_qdisc_; }
+    // The qdisc's owner leaves it to us.
+    void inherit_qdisc(ClsactOwner& owner);
 
 private:
     Attachment(const AttachDevice& device, const HookPrograms& programs);
@@ -45,6 +54,7 @@ private:
 
     AttachDevice device_;
     std::array<std::uint32_t, 2> program_ids_;
+    std::array<int, 2> programs_;
     std::array<UniqueFd, 2> links_;     // tcx
     NetlinkSocket* netlink_ = nullptr;  // clsact
     std::uint32_t handle_ = 0;

@@ -7,6 +7,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <set>
 #include <utility>
 
 #include "base/result.h"
@@ -23,13 +24,18 @@ public:
         : handle_(other.handle_),
           alive_(std::move(other.alive_)),
           to_janitor_(std::move(other.to_janitor_)),
-          janitor_(std::exchange(other.janitor_, -1)) {}
+          janitor_(std::exchange(other.janitor_, -1)),
+          heritage_(std::move(other.heritage_)) {}
     ClsactOwner& operator=(ClsactOwner&&) = delete;
     ~ClsactOwner();  // the janitor ends; by then the filters should be removed
 
     std::uint32_t handle() const { return handle_; }
     // Tell the janitor which qdiscs are ours to remove.
     void created_qdisc(std::uint32_t ifindex);
+
+    // Devices whose qdiscs another agent made and leaves to us, should we attach there.
+    void set_heritage(std::set<std::uint32_t> ifindexes) { heritage_ = std::move(ifindexes); }
+    bool inherits(std::uint32_t ifindex) const { return heritage_.contains(ifindex); }
 
 private:
     ClsactOwner() = default;
@@ -40,6 +46,7 @@ private:
     UniqueFd alive_;  // bound to the owner's name
     UniqueFd to_janitor_;
     pid_t janitor_ = -1;
+    std::set<std::uint32_t> heritage_;
 };
 
 // Removes the filters of ours whose owners are dead, on every device.

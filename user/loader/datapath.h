@@ -3,10 +3,12 @@
 // Descriptors that it hands out stay its own: duplicate them for another process.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -18,6 +20,7 @@
 #include "loader/clsact_owner.h"
 #include "loader/features.h"
 #include "loader/generation.h"
+#include "loader/handed_link.h"
 #include "loader/netlink.h"
 #include "loader/rule_slots.h"
 #include "loader/skeleton.h"
@@ -35,6 +38,8 @@ struct DatapathOptions {
     std::uint32_t queue_length = 8192;       // packets per worker
     AttachMode mode = AttachMode::automatic;
     std::vector<std::string> ifaces;  // empty: devices are found by routes
+    bool hold = false;                // see take()
+    int predecessor_own = -1;         // umbra_own of the agent that is taken over
 };
 
 struct AttachPoint {
@@ -68,9 +73,27 @@ public:
     // How much of the live plan, and of those to come, is cloned. Same generation number, same slots. Pausing is done
     // when packets find no rules; that programs could not be taken off devices is no failure then.
     Result<ApplyReport> set_share(CloneShare share);
-    // Forgets the plan. Nothing is cloned from then on, whatever of the kernel's network state cannot be read or changed;
-    // an error says that not even that was possible, or what was left attached.
+    // Forgets the plan. Nothing is cloned from then on, whatever of the kernel's network state cannot be read or
+    // changed; an error says that not even that was possible, or what was left attached.
     Result<void> stop_cloning();
+
+    // Taking over from another agent. With options.hold everything is made ready by apply(), and nothing is cloned
+    // before take(): with tcx the maps are live and nothing is attached, with clsact the filters are attached and no
+    // map is live. Then links of the other one are led to our programs, so that they keep their places among others'
+    // programs, or the maps go live. After a failure this object is of no use any more; closing it changes nothing of
+    // the links.
+    Result<TakeReport> take(std::vector<HandedLink> links);
+    bool held() const { return held_; }
+    // Devices whose qdiscs the other one has made and leaves to us.
+    void inherit_qdiscs(const std::set<std::uint32_t>& ifindexes);
+
+    // Being taken over. The descriptors are copies.
+    std::vector<HandedLink> links() const;
+    std::set<std::uint32_t> own_qdiscs() const;
+    // Packets find no rules until take_back(), whatever is attached.
+    Result<void> halt();
+    // The other one did not do it: our programs in all places, our rules live.
+    Result<ApplyReport> take_back();
 
     // The slots that apply() would give the plan's slot_keys(), in their order. Changes nothing.
     Result<std::vector<std::uint32_t>> preview_slots(const rules::Plan& plan) const;
@@ -115,10 +138,13 @@ private:
     Result<AttachPlan> plan_devices(const rules::Plan& plan);
     Result<ApplyReport> apply_slots(const rules::Plan& plan, const RuleSlots& slots);
     Result<void> attach_missing(const AttachPlan& plan, ApplyReport& report);
-    Result<bool> attach(const DeviceTarget& target);
+    Result<bool> attach(const DeviceTarget& target, std::array<UniqueFd, 2> links = {});
     void undo(const ApplyReport& report);
     void detach_unneeded(const AttachPlan& plan, ApplyReport& report);
     void detach(std::uint32_t ifindex);
+    Result<void> note_device(const DeviceTarget& target);
+    Result<ApplyReport> prepare_held(const AttachPlan& plan, const GenerationContent& content, ApplyReport report);
+    Result<std::size_t> adopt(std::vector<HandedLink> links);
 
     // Order matters: attachments go before the programs, the programs before the devices.
     DatapathOptions options_;
@@ -137,6 +163,8 @@ private:
     rules::Plan plan_;
     CloneShare share_;
     std::uint64_t generation_ = 0;
+    bool held_ = false;
+    std::map<std::uint32_t, DeviceTarget> waiting_;  // devices to attach to when the hold ends, by ifindex
 };
 
 }  // namespace umbra::loader

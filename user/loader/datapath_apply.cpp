@@ -13,19 +13,6 @@
 
 namespace umbra::loader {
 
-namespace {
-
-// From this one write on, packets find no rules; the next generation that is written ends it. Nothing can be in its
-// way: no new map, no grace period, no device.
-Result<void> halt(const Skeleton& skeleton) {
-    const std::uint32_t zero = 0, none = UMBRA_GENERATIONS;
-    if (const int error = bpf_map_update_elem(skeleton.map_fd("umbra_active"), &zero, &none, BPF_ANY))
-        return os_error("update, map 'umbra_active'", error);
-    return {};
-}
-
-}  // namespace
-
 Result<ApplyReport> Datapath::apply(const rules::Plan& plan) {
     RuleSlots slots = slots_;
     if (auto assigned = slots.assign(rules::slot_keys(plan)); !assigned) return assigned.error();
@@ -55,7 +42,7 @@ Result<ApplyReport> Datapath::refresh() {
 
 Result<ApplyReport> Datapath::set_share(CloneShare share) {
     if (share.paused) {
-        if (auto halted = halt(skeleton_); !halted) return halted.error();
+        if (auto halted = halt(); !halted) return halted.error();
     }
     const CloneShare before = std::exchange(share_, share);
     auto report = refresh();
@@ -65,7 +52,7 @@ Result<ApplyReport> Datapath::set_share(CloneShare share) {
 }
 
 Result<void> Datapath::stop_cloning() {
-    auto halted = halt(skeleton_);
+    auto halted = halt();
     auto applied = apply({});
     if (applied) return {};
     plan_ = {};
@@ -86,6 +73,7 @@ Result<ApplyReport> Datapath::apply_slots(const rules::Plan& plan, const RuleSlo
         devices->devices.clear();
         *content = {};
     }
+    if (held_) return prepare_held(*devices, *content, std::move(report));
     auto attached = attach_missing(*devices, report);
     auto written = attached ? maps_.write(*content) : Result<void>(attached.error());
     if (!written) {
@@ -115,9 +103,7 @@ Result<void> Datapath::attach_missing(const AttachPlan& plan, ApplyReport& repor
     for (const auto& [ifindex, target] : plan.devices) {
         const auto known = targets_.find(ifindex);
         if (known != targets_.end() && known->second.has_link_header == target.has_link_header) {
-            const umbra_device device{target.bridge};
-            if (const int error = bpf_map_update_elem(skeleton_.map_fd("umbra_devices"), &ifindex, &device, BPF_ANY))
-                return os_error("update, map 'umbra_devices'", error);
+            if (auto noted = note_device(target); !noted) return noted;
             known->second = target;
             continue;
         }
@@ -128,19 +114,24 @@ Result<void> Datapath::attach_missing(const AttachPlan& plan, ApplyReport& repor
     return {};
 }
 
-// False if the device vanished meanwhile: the next refresh will not plan for it.
-Result<bool> Datapath::attach(const DeviceTarget& target) {
-    detach(target.ifindex);
+Result<void> Datapath::note_device(const DeviceTarget& target) {
     const umbra_device device{target.bridge};
     if (const int error = bpf_map_update_elem(skeleton_.map_fd("umbra_devices"), &target.ifindex, &device, BPF_ANY))
         return os_error("update, map 'umbra_devices'", error);
+    return {};
+}
+
+// False if the device vanished meanwhile: the next refresh will not plan for it.
+Result<bool> Datapath::attach(const DeviceTarget& target, std::array<UniqueFd, 2> links) {
+    if (targets_.contains(target.ifindex)) detach(target.ifindex);
+    if (auto noted = note_device(target); !noted) return noted.error();
     const HookPrograms programs = skeleton_.hook_programs(target.has_link_header);
     auto attachment = clsact_ ? Attachment::by_clsact({target.ifindex, target.name}, programs, netlink_, *clsact_)
-                              : Attachment::by_tcx({target.ifindex, target.name}, programs);
+                              : Attachment::by_tcx({target.ifindex, target.name}, programs, std::move(links));
     if (!attachment) {
         detach(target.ifindex);
-        const auto links = read_links(netlink_);
-        if (links && !find_link(*links, target.ifindex)) return false;
+        const auto present = read_links(netlink_);
+        if (present && !find_link(*present, target.ifindex)) return false;
         return attachment.error();
     }
     attachments_.emplace(target.ifindex, std::move(*attachment));

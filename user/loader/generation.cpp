@@ -119,24 +119,40 @@ Result<void> GenerationMaps::place(const InnerMaps& maps, std::uint32_t index) c
     return {};
 }
 
-// The update of an outer map returns after an RCU grace period: when place() returns for the second time, no packet
-// works with the old generation any more, and its maps can go.
-Result<void> GenerationMaps::swap_to(std::uint32_t index, const InnerMaps& maps) {
-    const std::uint32_t zero = 0;
-    if (auto done = put(skeleton_.map_fd("umbra_active"), "umbra_active", &zero, &index); !done) return done.error();
-    const std::uint32_t old = std::exchange(live_, index);
-    if (!place(maps, index)) return {};  // the old maps stay until the next write, harmless
-    for (const char* name : {"umbra_ports", "umbra_endpoints", "umbra_rules", "umbra_sources"})
-        bpf_map_delete_elem(skeleton_.map_fd(name), &old);
+std::uint32_t GenerationMaps::next() const { return (live_ + 1) % UMBRA_GENERATIONS; }
+
+Result<void> GenerationMaps::prepare(const GenerationContent& content) {
+    auto maps = fill(content);
+    if (!maps) return maps.error();
+    if (auto placed = place(*maps, next()); !placed) return placed;
+    prepared_.emplace(std::move(*maps));
     return {};
 }
 
+Result<void> GenerationMaps::go_live() {
+    if (!prepared_) return {};
+    const std::uint32_t zero = 0, index = next();
+    if (auto done = put(skeleton_.map_fd("umbra_active"), "umbra_active", &zero, &index); !done) return done.error();
+    previous_ = std::exchange(live_, index);
+    return {};
+}
+
+// The update of an outer map returns after an RCU grace period: when place() returns for the second time, no packet
+// works with the old generation any more, and its maps can go.
+void GenerationMaps::clean_up() {
+    if (!prepared_) return;
+    const InnerMaps maps = std::move(*prepared_);
+    prepared_.reset();
+    if (!place(maps, live_)) return;  // the old maps stay until the next write, harmless
+    for (const char* name : {"umbra_ports", "umbra_endpoints", "umbra_rules", "umbra_sources"})
+        bpf_map_delete_elem(skeleton_.map_fd(name), &previous_);
+}
+
 Result<void> GenerationMaps::write(const GenerationContent& content) {
-    auto maps = fill(content);
-    if (!maps) return maps.error();
-    const std::uint32_t next = (live_ + 1) % UMBRA_GENERATIONS;
-    if (auto placed = place(*maps, next); !placed) return placed.error();
-    return swap_to(next, *maps);
+    if (auto prepared = prepare(content); !prepared) return prepared;
+    if (auto live = go_live(); !live) return live;
+    clean_up();
+    return {};
 }
 
 }  // namespace umbra::loader

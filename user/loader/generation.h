@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "base/result.h"
@@ -39,6 +40,11 @@ public:
     explicit GenerationMaps(const Skeleton& skeleton) : skeleton_(skeleton) {}
 
     Result<void> write(const GenerationContent& content);
+    // The same in three steps: the first can be repeated, the second is one write that waits for nothing, the third
+    // lets go of what packets used before.
+    Result<void> prepare(const GenerationContent& content);
+    Result<void> go_live();
+    void clean_up();
 
 private:
     struct InnerMaps {
@@ -46,10 +52,12 @@ private:
     };
     Result<InnerMaps> fill(const GenerationContent& content) const;
     Result<void> place(const InnerMaps& maps, std::uint32_t index) const;
-    Result<void> swap_to(std::uint32_t index, const InnerMaps& maps);
+    std::uint32_t next() const;
 
     const Skeleton& skeleton_;
     std::uint32_t live_ = 0;
+    std::uint32_t previous_ = 0;
+    std::optional<InnerMaps> prepared_;
 };
 
 }  // namespace umbra::loader

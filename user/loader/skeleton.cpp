@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "loader/os_error.h"
+#include "loader/own_map.h"
 
 // The generated skeleton uses the types of the object's read-only data without declaring them.
 // clang-format off
@@ -44,7 +45,15 @@ Result<Skeleton> Skeleton::load(const SkeletonOptions& options) {
     bpf_map__set_max_entries(object->maps.umbra_rings, options.workers);
     bpf_map__set_max_entries(object->maps.umbra_workers, options.workers);
     bpf_map__set_max_entries(object->maps.umbra_ledger, options.workers * UMBRA_MAX_RULES);
+    bool shared = false;
+    if (options.predecessor_own >= 0) {
+        auto done = share_map(object->maps.umbra_own, options.predecessor_own);
+        if (!done) return done.error();
+        shared = *done;
+    }
     if (const int error = umbra_tc__load(object)) return os_error("load, BPF programs", error);
+    if (options.predecessor_own >= 0 && !shared)
+        copy_entries(options.predecessor_own, bpf_map__fd(object->maps.umbra_own));
     return skeleton;
 }
 

@@ -118,6 +118,7 @@ void Reassembler::on_embryo(Embryo& embryo, const Segment& segment, umbra_ledger
     const bool carries = !segment.payload.empty() || (segment.flags & (kFin | kUrg)) != 0;
     const bool opens = syn_data_taken || (!syn && (segment.flags & kAck) != 0 && carries);
     if (opens && (segment.flags & kRst) == 0) {
+        if (joins_at_answer(embryo, segment, row)) return;
         const auto id = hatch(embryo, row, segment.time);
         if (id != kNoId) return on_live(id, segment);
     }

@@ -15,6 +15,7 @@
 #include "reassembly/light_entries.h"
 #include "reassembly/light_table.h"
 #include "reassembly/reassembly_shared.h"
+#include "reassembly/recent_answers.h"
 
 namespace umbra {
 
@@ -46,6 +47,8 @@ private:
 
     void route(std::uint32_t id, const Segment& segment);
     void on_live(std::uint32_t id, const Segment& segment);
+    void on_first_server_packet(std::uint32_t id, const ServerHeader& header);
+    bool joins_at_answer(const Embryo& embryo, const Segment& segment, umbra_ledger_row& row);
     void on_orphan(std::uint32_t id, const Segment& segment);
     void on_syn_data_orphan(std::uint32_t id, const Segment& segment);
     void on_embryo(Embryo& embryo, const Segment& segment, umbra_ledger_row& row);
@@ -85,6 +88,7 @@ private:
     FlowTable flows_;
     LightTable<Embryo> embryos_;
     LightTable<ClosedFlow> closed_;
+    RecentAnswers recent_answers_;
     std::size_t ack_waiters_ = 0;
     std::size_t one_sided_ = 0;
     TimeNs last_time_ = 0;

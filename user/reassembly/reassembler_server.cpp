@@ -39,6 +39,15 @@ void fill_midstream(Embryo& embryo, const ServerHeader& header) {
     embryo.touched = static_cast<std::uint32_t>(header.time / kSecond) & kTouchedMask;
 }
 
+bool begins_answer(const ParkedSegments& parked, const ServerHeader& header) {
+    constexpr std::uint8_t kOther = kSyn | kFin | kRst;
+    for (const ParkedSegment* segment = parked.front(); segment; segment = segment->next) {
+        const bool plain = (segment->header.flags & (kAck | kOther)) == kAck;
+        if (plain && segment->end_seq() == header.ack && segment->header.ack == header.seq) return true;
+    }
+    return false;
+}
+
 }  // namespace
 
 void Reassembler::on_server(const ServerHeader& header) {
@@ -52,9 +61,7 @@ void Reassembler::on_server(const ServerHeader& header) {
         if (flow.state == FlowState::live) {
             engine_.on_server(flow, header);
         } else if (ack && (header.flags & kRst) == 0) {
-            Embryo embryo;
-            fill_midstream(embryo, header);
-            adopt(id, embryo, header.time);
+            on_first_server_packet(id, header);
         }
         settle(id, header.time);
     } else if (umbra_ledger_row* const row = shared_.observer.row(header.tuple)) {
@@ -67,9 +74,51 @@ void Reassembler::on_server(const ServerHeader& header) {
             closed_.touch(*closed);
         } else if (ack && (header.flags & kRst) == 0) {
             fill_midstream(insert_light(embryos_, header.tuple), header);
+            if (header.payload_len > 0) recent_answers_.add(header, hash);
         }
     }
     publish();
+}
+
+// The client's packet that ends where the server acknowledges says how much of the server it had: payload that begins
+// right there has nothing before it that was not seen, so it is judged as on a flow whose beginning is known.
+void Reassembler::on_first_server_packet(std::uint32_t id, const ServerHeader& header) {
+    Embryo embryo;
+    fill_midstream(embryo, header);
+    const bool known = begins_answer(flows_[id].parked, header);
+    if (known) {
+        embryo.server_next = header.seq;
+        embryo.answered = 0;
+    }
+    adopt(id, embryo, header.time);
+    if (known && flows_[id].state == FlowState::live) engine_.on_server(flows_[id], header);
+}
+
+// The same when the answer was read before the packet that it answers.
+bool Reassembler::joins_at_answer(const Embryo& embryo, const Segment& segment, umbra_ledger_row& row) {
+    const auto answer = recent_answers_.find(segment.tuple, hash_of(segment.tuple));
+    const auto end = segment.seq + static_cast<std::uint32_t>(segment.payload.size());
+    const bool plain = (segment.flags & (kAck | kSyn | kFin | kRst)) == kAck;
+    if (!embryo.midstream || !answer || !plain || answer->ack != embryo.next || answer->seq != embryo.server_start)
+        return false;
+    if (end != answer->ack || segment.ack != answer->seq) return false;
+    const std::uint32_t seen_to = embryo.server_next;  // the embryo goes
+    Embryo known = embryo;
+    known.server_next = answer->seq;
+    known.answered = 0;
+    const auto id = hatch(known, row, segment.time);
+    if (id == kNoId) {
+        ledger_seen(row, &umbra_units::bytes, segment.payload.size());
+        ledger_dropped(row, Reason::flow_table, &umbra_units::bytes, segment.payload.size());
+        return true;
+    }
+    Flow& flow = flows_[id];
+    if (flow.state == FlowState::live && !flow.ending) {
+        engine_.on_server(flow, *answer);
+        if (seq_after(seen_to, flow.server_next)) flow.server_next = seen_to;
+    }
+    on_live(id, segment);
+    return true;
 }
 
 void Reassembler::on_syn_ack(const ServerHeader& header, umbra_ledger_row& row) {

@@ -36,13 +36,15 @@ Result<void> send_message(int channel, const std::string& text, const std::vecto
     msghdr header{};
     header.msg_iov = &data;
     header.msg_iovlen = 1;
-    header.msg_control = &control;
-    header.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
-    auto* part = CMSG_FIRSTHDR(&header);
-    part->cmsg_level = SOL_SOCKET;
-    part->cmsg_type = SCM_RIGHTS;
-    part->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
-    std::memcpy(CMSG_DATA(part), fds.data(), fds.size() * sizeof(int));
+    if (!fds.empty()) {
+        header.msg_control = &control;
+        header.msg_controllen = CMSG_SPACE(fds.size() * sizeof(int));
+        auto* part = CMSG_FIRSTHDR(&header);
+        part->cmsg_level = SOL_SOCKET;
+        part->cmsg_type = SCM_RIGHTS;
+        part->cmsg_len = CMSG_LEN(fds.size() * sizeof(int));
+        std::memcpy(CMSG_DATA(part), fds.data(), fds.size() * sizeof(int));
+    }
     if (::sendmsg(channel, &header, MSG_NOSIGNAL | MSG_DONTWAIT) < 0) return failed("send " + what);
     return {};
 }
@@ -58,6 +60,7 @@ Result<DescriptorMessage> receive_message(int channel, const std::string& what) 
     header.msg_control = &control;
     header.msg_controllen = sizeof control;
     const auto got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
+    if (got < 0 && errno == ECONNRESET) return DescriptorMessage{};
     if (got < 0) return failed("receive " + what);
     take_descriptors(header, message.fds);
     message.text.resize(static_cast<std::size_t>(got));

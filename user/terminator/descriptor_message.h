@@ -1,4 +1,4 @@
-// One message with descriptors (SCM_RIGHTS) over a SOCK_SEQPACKET channel, as plans and setups travel.
+// One message with descriptors (SCM_RIGHTS) over a SOCK_SEQPACKET channel, as plans, setups and take-overs travel.
 #pragma once
 
 #include <cstddef>

@@ -1,9 +1,6 @@
 #include "terminator/plan_message.h"
 
-#include <fcntl.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 
 #include <cerrno>
 #include <cstring>
@@ -12,6 +9,7 @@
 
 #include "rules/plan_json.h"
 #include "terminator/descriptor_message.h"
+#include "terminator/sealed_text.h"
 
 namespace umbra {
 
@@ -45,19 +43,6 @@ Result<PlanMessage> decode(std::string_view text) {
     return message;
 }
 
-Result<UniqueFd> sealed_copy(const std::string& text) {
-    UniqueFd file(::memfd_create("umbra-plan", MFD_CLOEXEC | MFD_ALLOW_SEALING));
-    if (!file) return os_failure("create memory for the plan");
-    for (std::size_t done = 0; done < text.size();) {
-        const auto written = ::write(file.get(), text.data() + done, text.size() - done);
-        if (written < 0) return os_failure("write the plan");
-        done += static_cast<std::size_t>(written);
-    }
-    if (::fcntl(file.get(), F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE | F_SEAL_SEAL) != 0)
-        return os_failure("seal the plan");
-    return file;
-}
-
 Result<UniqueFd> receive_descriptor(int channel) {
     auto message = receive_message(channel, "plan from the loader");
     if (!message) return message.error();
@@ -70,7 +55,7 @@ Result<UniqueFd> receive_descriptor(int channel) {
 }  // namespace
 
 Result<void> send_plan(int channel, const PlanMessage& message) {
-    const auto file = sealed_copy(encode(message));
+    const auto file = seal_text(encode(message), "plan");
     if (!file) return file.error();
     return send_message(channel, "P", {file->get()}, "plan to the terminator");
 }
@@ -78,16 +63,8 @@ Result<void> send_plan(int channel, const PlanMessage& message) {
 Result<PlanMessage> receive_plan(int channel) {
     const auto file = receive_descriptor(channel);
     if (!file) return file.error();
-    struct stat status {};
-    if (::fstat(file->get(), &status) != 0 || status.st_size <= 0 ||
-        static_cast<std::uint64_t>(status.st_size) > kMaxPlanBytes)
-        return Error{ErrorCode::failure, "receive plan from the loader: impossible size", {}};
-    const auto size = static_cast<std::size_t>(status.st_size);
-    void* memory = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file->get(), 0);
-    if (memory == MAP_FAILED) return os_failure("map plan from the loader");
-    auto message = decode({static_cast<const char*>(memory), size});
-    ::munmap(memory, size);
-    return message;
+    const auto text = MappedText::map(file->get(), kMaxPlanBytes, "plan from the loader");
+    return text ? decode(text->text()) : Result<PlanMessage>(text.error());
 }
 
 Result<void> acknowledge_plan(int channel) {

@@ -94,5 +94,32 @@ TEST(Client, GivesUpOnAnAgentThatDoesNotAnswer) {
     EXPECT_NE(response.error().message.find("in time"), std::string::npos) << response.error().message;
 }
 
+TEST(Listener, ASharedSocketsFileHasOneOwnerAtATime) {
+    const SocketDir dir;
+    auto first = Listener::bind(dir.path(), std::nullopt);
+    ASSERT_TRUE(first);
+    { ASSERT_TRUE(Listener::adopt(dir.path(), UniqueFd(::dup(first->fd())))); }
+    EXPECT_TRUE(RawClient(dir.path()).connected());  // who ends before take_file() leaves the file
+    {
+        auto second = Listener::adopt(dir.path(), UniqueFd(::dup(first->fd())));
+        ASSERT_TRUE(second) << second.error().message;
+        second->take_file();
+        first->leave_file();
+        { const Listener gone = std::move(*first); }
+        EXPECT_TRUE(RawClient(dir.path()).connected());
+    }
+    EXPECT_FALSE(std::filesystem::exists(dir.path()));
+}
+
+TEST(Listener, AdoptsOnlyWhatListensInTheRightWay) {
+    const SocketDir dir;
+    const auto listener = Listener::bind(dir.path(), std::nullopt);
+    ASSERT_TRUE(listener);
+    EXPECT_FALSE(Listener::adopt(dir.path(), UniqueFd(::dup(listener->fd())), SOCK_SEQPACKET));
+    EXPECT_FALSE(Listener::adopt(dir.path(), UniqueFd(::socket(AF_UNIX, SOCK_STREAM, 0))));
+    EXPECT_FALSE(Listener::adopt(dir.path(), UniqueFd(::dup(STDIN_FILENO))));
+    EXPECT_FALSE(Listener::adopt(dir.path(), UniqueFd()));
+}
+
 }  // namespace
 }  // namespace umbra::control

@@ -475,6 +475,69 @@ TEST_F(Strict, TheFirstAnswerOfAMidstreamFlowProvesNothingTheNextDoes) {
     EXPECT_EQ(wire.script(), "abc[server HTTP/1.1 201]");
 }
 
+// The client's packet says how much of the server it had: an answer that begins right there is the first one to it.
+TEST_F(Strict, TheFirstAnswerOfAMidstreamFlowCountsWhereTheClientHadAllBefore) {
+    for (const bool bare_ack_first : {false, true}) {
+        Wire joined(Mode::strict);
+        joined.client(0, "abc");
+        if (bare_ack_first) joined.server(3);
+        joined.server(3, "HTTP/1.1 200");
+        joined.client(3, "def");
+        joined.server(6);
+        EXPECT_EQ(joined.script(), "[server HTTP/1.1 200]def");
+        EXPECT_EQ(joined.observer.dropped(Reason::midstream), 3u);
+        EXPECT_TRUE(joined.observer.closes());
+    }
+}
+
+// Headers of the server are read before the packets that they answer.
+TEST_F(Strict, TheFirstAnswerCountsAlsoWhenItIsReadBeforeThePacketThatItAnswers) {
+    for (const std::string_view more : {"", "body"}) {
+        Wire joined(Mode::strict);
+        joined.server(3, "HTTP/1.1 200");
+        if (!more.empty()) joined.server(3, more);
+        const std::uint32_t answered = std::exchange(joined.server_offset, 0);
+        joined.client(0, "abc");  // sent before the answer
+        joined.server_offset = answered;
+        joined.client(3, "def");
+        joined.server(6, "HTTP/1.1 201");
+        EXPECT_EQ(joined.script(), "[server HTTP/1.1 200]def[server HTTP/1.1 201]");
+        EXPECT_EQ(joined.observer.dropped(Reason::midstream), 3u);
+        EXPECT_TRUE(joined.observer.closes());
+    }
+    Wire other(Mode::strict);
+    other.server_offset = 5;
+    other.server(3, "HTTP/1.1 200");
+    const std::uint32_t answered = std::exchange(other.server_offset, 0);
+    other.client(0, "abc");  // five bytes of the server lie between
+    other.server_offset = answered;
+    other.client(3, "def");
+    other.server(6);
+    EXPECT_EQ(other.script(), "def");
+}
+
+TEST_F(Strict, ItDoesNotWhereServerBytesMayBeMissingOrTheClientWentOnWithoutIt) {
+    wire.client(0, "abc");
+    wire.server_offset = 10;
+    wire.server(3, "HTTP/1.1 200");  // ten bytes before it that the client had not had either
+    wire.client(3, "def");
+    wire.server(6);
+    EXPECT_EQ(wire.script(), "def");
+
+    Wire partly(Mode::strict);
+    partly.client(0, "abcdef");
+    partly.server(3, "HTTP/1.1 200");  // it answers before it has read the packet
+    partly.server(6);
+    EXPECT_EQ(partly.script(), "def");
+
+    Wire pipelined(Mode::strict);
+    pipelined.client(0, "abc");
+    pipelined.client(3, "def");
+    pipelined.server(3, "HTTP/1.1 200");
+    pipelined.server(6);
+    EXPECT_EQ(pipelined.script(), "[server HTTP/1.1 200][unseen]def");
+}
+
 TEST_F(Strict, ConflictWithHeldBytesEndsTheFlow) {
     wire.handshake();
     wire.client(0, "abcd");

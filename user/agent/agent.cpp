@@ -151,6 +151,7 @@ private:
                      options_.one_sided ? "one-sided" : "strict", runtime_.datapath().workers(), options_.socket);
         if (!options_.inject_loss.empty())
             spdlog::warn("captured packets are thrown away on purpose inject_loss={}", options_.inject_loss);
+        for (const auto& limit : options_.forced) spdlog::warn("a limit acts as reached on purpose force={}", limit);
         for (const auto& remote : runtime_.remote())
             spdlog::warn("not attached endpoint={} why={}", remote.endpoint.to_string(), remote.why);
     }
@@ -215,11 +216,9 @@ private:
 
 Result<void> run_agent(const AgentOptions& options) {
     start_log(options.log_level);
-    loader::DatapathOptions datapath;
-    datapath.workers = options.workers;
-    datapath.mode = options.attach;
-    datapath.ifaces = options.ifaces;
-    const auto settings = terminator_settings(options, datapath.queue_length);
+    const auto datapath = datapath_options(options);
+    if (!datapath) return datapath.error();
+    const auto settings = terminator_settings(options, datapath->queue_length);
     if (!settings) return settings.error();
     const auto trip = trip_settings(options, *settings);
     if (!trip) return trip.error();
@@ -234,7 +233,7 @@ Result<void> run_agent(const AgentOptions& options) {
     }
     if (auto reduced = become_loader(); !reduced) return reduced;
 
-    auto runtime = Runtime::make(datapath, *settings);
+    auto runtime = Runtime::make(*datapath, *settings);
     if (!runtime) return runtime.error();
     return Agent(options, *store, **runtime, *trip, *doors).run(*doors, signals->get());
 }

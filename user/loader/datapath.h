@@ -24,6 +24,7 @@
 #include "rules/plan.h"
 
 #include "umbra/abi/counters.h"
+#include "umbra/abi/limits.h"
 
 namespace umbra::loader {
 
@@ -33,6 +34,8 @@ struct DatapathOptions {
     unsigned workers = 1;
     std::uint32_t ring_bytes = 1024 * 1024;  // per worker; a power of two, at least a page
     std::uint32_t queue_length = 8192;       // packets per worker
+    std::uint32_t muted = UMBRA_MAX_MUTED;   // flows
+    std::uint32_t own = UMBRA_MAX_OWN;       // connections
     AttachMode mode = AttachMode::automatic;
     std::vector<std::string> ifaces;  // empty: devices are found by routes
 };
@@ -68,13 +71,14 @@ public:
     // How much of the live plan, and of those to come, is cloned. Same generation number, same slots. Pausing is done
     // when packets find no rules; that programs could not be taken off devices is no failure then.
     Result<ApplyReport> set_share(CloneShare share);
-    // Forgets the plan. Nothing is cloned from then on, whatever of the kernel's network state cannot be read or changed;
-    // an error says that not even that was possible, or what was left attached.
+    // Forgets the plan. Nothing is cloned from then on, whatever of the kernel's network state cannot be read or
+    // changed; an error says that not even that was possible, or what was left attached.
     Result<void> stop_cloning();
 
     // The slots that apply() would give the plan's slot_keys(), in their order. Changes nothing.
     Result<std::vector<std::uint32_t>> preview_slots(const rules::Plan& plan) const;
 
+    const DatapathOptions& options() const { return options_; }
     CloneShare share() const { return share_; }
     std::uint64_t generation() const { return generation_; }
     std::optional<std::uint32_t> slot_of(const std::string& rule_key) const { return slots_.slot_of(rule_key); }

@@ -7,6 +7,7 @@
 
 #include "bpf/prog_runner.h"
 #include "bpf/world.h"
+#include "terminator/flow_maps.h"
 
 #include "umbra/abi/hash.h"
 

@@ -22,7 +22,7 @@ constexpr FixedLimit kLimits[] = {
      "values that aliases add to a document"},
     {"object_bytes", bytes, kMaxObjectBytes, refuse_document, "error", "a larger object", "one object"},
     {"expression", bytes, kMaxExpression, refuse_document, "error", "a longer expression", "a regular expression"},
-    {"expression_memory", bytes, kMaxExpressionMemory, refuse_document, "error", "\\pL{1000}",
+    {"expression_memory", bytes, kMaxExpressionMemory, refuse_document, "error", "(300 letters){1000}",
      "a compiled regular expression"},
     {"policy_mirrors", count, kMaxMirrors, refuse_document, "error", "a mirror more", "further mirrors of a policy"},
     {"exclusion_rounds", count, kMaxRounds, refuse_document, "error", "objects that contradict each other in turn",

@@ -64,7 +64,7 @@ const Limit kLimits[] = {
      "bytes of a flow whose server was not seen yet"},
     {"flow_hole", Kind::bytes, &Reassembly::hole_bytes, Action::drop_packet, "out_of_window",
      "how far ahead of the stream a segment may lie"},
-    {"flow_idle", Kind::time, &Reassembly::idle_timeout, Action::abandon_flow, "idle",
+    {"flow_idle", Kind::time, &Reassembly::idle_timeout, Action::forget_oldest, "idle",
      "a silent flow is forgotten after"},
     {"flow_closing", Kind::time, &Reassembly::closing_timeout, Action::forget_oldest, "client_closed",
      "a half-closed flow is forgotten after"},

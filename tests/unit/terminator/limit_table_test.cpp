@@ -34,7 +34,7 @@ TEST(LimitTable, EveryFieldHasARowOfItsOwn) {
     EXPECT_EQ(names.size(), kFields);
     const auto value = [](const ExceptionRow& row, std::size_t i) {
         const bool time = row.force.starts_with("--limit");
-        return std::to_string(1001 + i) + (time ? "ms" : "");
+        return std::to_string(2001 + i) + (time ? "ms" : "");
     };
     for (std::size_t i = 0; i < names.size(); ++i)
         ASSERT_TRUE(set_limit(limits, names[i].name + "=" + value(names[i], i))) << names[i].name;

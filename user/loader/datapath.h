@@ -36,6 +36,7 @@ struct DatapathOptions {
     std::uint32_t queue_length = 8192;       // packets per worker
     std::uint32_t muted = UMBRA_MAX_MUTED;   // flows
     std::uint32_t own = UMBRA_MAX_OWN;       // connections
+    std::uint32_t devices = UMBRA_MAX_DEVICES;
     AttachMode mode = AttachMode::automatic;
     std::vector<std::string> ifaces;  // empty: devices are found by routes
 };

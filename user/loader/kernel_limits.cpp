@@ -30,6 +30,8 @@ constexpr Limit kLimits[] = {
      "flows that are no longer cloned; past it one is cloned again, and dropped by the terminator"},
     {"own_connections", LimitKind::count, &DatapathOptions::own, Action::shed_request, "connection_limit", "1",
      "connections to mirrors that the loop guard knows; past it none is made to a mirror that is an origin, too"},
+    {"devices", LimitKind::count, &DatapathOptions::devices, Action::refuse_document, "error", "1",
+     "devices that programs are attached to"},
 };
 
 using enum LimitKind;

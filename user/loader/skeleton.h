@@ -21,6 +21,7 @@ struct SkeletonOptions {
     std::uint32_t ring_bytes = 0;
     std::uint32_t muted = 0;  // entries of maps
     std::uint32_t own = 0;
+    std::uint32_t devices = 0;
 };
 
 class Skeleton {

@@ -89,10 +89,10 @@ struct {
 	__array(values, struct umbra_source_map);
 } umbra_sources SEC(".maps");
 
-/* ifindex of an attached device -> what it is. Loader writes, before it attaches. */
+/* ifindex of an attached device -> what it is. Loader writes, before it attaches. Full: the plan is refused. */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 4096);
+	__uint(max_entries, UMBRA_MAX_DEVICES);
 	__type(key, __u32);
 	__type(value, struct umbra_device);
 } umbra_devices SEC(".maps");

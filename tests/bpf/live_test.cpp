@@ -72,6 +72,22 @@ TEST_F(LiveTest, capture_device_has_no_address_route_or_qdisc) {
     EXPECT_EQ(NetLab::output("ip -o link show type tun"), "");
 }
 
+// Limits: devices.
+TEST_F(LiveTest, a_plan_for_more_devices_than_the_limit_is_refused_whole) {
+    client_and_local_server();
+    DatapathOptions options;
+    options.devices = 1;
+    options.ifaces = {"lo", "v0"};
+    auto datapath = Datapath::make(options);
+    ASSERT_TRUE(datapath) << datapath.error().message;
+    EXPECT_FALSE((*datapath)->apply(mirror_all({"10.9.0.1:8080"})));
+    EXPECT_TRUE((*datapath)->attach_points().empty());
+    datapath->reset();
+    options.ifaces = {"v0"};
+    mirror({"10.9.0.1:8080"}, options);
+    EXPECT_EQ(datapath_->attach_points().size(), 1u);
+}
+
 TEST_F(LiveTest, local_server_is_mirrored_once_over_both_families) {
     client_and_local_server();
     mirror({"10.9.0.1:8080", "[fd09::1]:8080"});

@@ -212,6 +212,7 @@ TEST_P(PacketTable, row) {
     EXPECT_EQ(runner_->records().size(), row.records);
 }
 
+// Limits: vlan_tags, ext_headers.
 INSTANTIATE_TEST_SUITE_P(Packets, PacketTable, testing::ValuesIn(table()),
                          [](const auto& row) { return std::string(row.param.name); });
 

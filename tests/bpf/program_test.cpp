@@ -7,6 +7,7 @@
 
 #include "bpf/prog_runner.h"
 #include "bpf/world.h"
+#include "terminator/flow_maps.h"
 
 #include "umbra/abi/hash.h"
 
@@ -70,6 +71,39 @@ TEST_F(ProgramTest, a_new_connection_of_a_muted_tuple_is_cloned) {
     run(spec("10.0.0.1:40000", "10.0.0.10:80"));
     EXPECT_EQ(runner_->counted(), "0:seen=2/5 0:cloned=2/5");
     EXPECT_EQ(runner_->clones().size(), 2u);
+}
+
+// Limits: muted_flows.
+TEST_F(ProgramTest, past_its_limit_a_muted_flow_is_forgotten_and_cloned_again) {
+    loader::DatapathOptions options;
+    options.muted = 1;
+    start(options);
+    if (!runner_) return;
+    const unsigned flows = 2000;  // more than the kernel keeps per CPU besides
+    for (unsigned i = 0; i < flows; ++i)
+        put(runner_->datapath().muted_fd(), tuple(("10.0.0.1:" + std::to_string(2000 + i)).c_str(), "10.0.0.10:80"));
+    run(spec("10.0.0.1:2000", "10.0.0.10:80"));
+    EXPECT_EQ(runner_->counted(), "0:seen=1/5 0:cloned=1/5");
+    run(spec("10.0.0.1:" + std::to_string(2000 + flows - 1), "10.0.0.10:80"));
+    EXPECT_EQ(runner_->counted(), "0:seen=1/5 0:muted=1/5");
+}
+
+// Limits: own_connections.
+TEST_F(ProgramTest, past_its_limit_the_loop_guard_takes_no_connection) {
+    loader::DatapathOptions options;
+    options.own = 1;
+    start(options);
+    if (!runner_) return;
+    OwnConnectionMap own(runner_->datapath().own_fd());
+    const auto connection = [](const char* client) {
+        return FlowTuple{*Endpoint::parse(client), *Endpoint::parse("10.0.0.10:80")};
+    };
+    EXPECT_TRUE(own.add(connection("10.0.0.1:40000")));
+    EXPECT_FALSE(own.add(connection("10.0.0.1:40001")));
+    own.remove(connection("10.0.0.1:40000"));
+    EXPECT_TRUE(own.add(connection("10.0.0.1:40001")));
+    run(spec("10.0.0.1:40001", "10.0.0.10:80"));
+    EXPECT_EQ(runner_->counted(), "0:seen=1/5 0:own=1/5");
 }
 
 TEST_F(ProgramTest, own_connection_is_counted_and_not_cloned) {
@@ -172,6 +206,7 @@ TEST_F(ProgramTest, record_takes_the_longest_options_and_short_payloads) {
     EXPECT_EQ(std::memcmp(records[0].prefix, "abc", 4), 0);
 }
 
+// Limits: capture_queue.
 TEST_F(ProgramTest, full_queue_is_counted_exactly) {
     constexpr std::uint32_t kLength = 8, kPackets = 50;
     loader::DatapathOptions options;
@@ -186,6 +221,7 @@ TEST_F(ProgramTest, full_queue_is_counted_exactly) {
     EXPECT_EQ(runner_->counted(), "0:seen=1/5 0:cloned=1/5");
 }
 
+// Limits: server_ring.
 TEST_F(ProgramTest, full_ring_is_counted_exactly) {
     loader::DatapathOptions options;
     options.ring_bytes = 4096;

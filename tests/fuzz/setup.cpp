@@ -12,7 +12,7 @@ namespace {
 constexpr std::size_t kSharedDescriptors = 4, kWorkerDescriptors = 3;
 
 void check_limits(const TerminatorOptions& options) {
-    TerminatorLimits limits{options.reassembly, options.replay};
+    TerminatorLimits limits{options.reassembly, options.replay, options.protocol};
     for (const auto& row : list_limits(limits)) {
         require(row.value.find_first_not_of("0kMGms") != std::string::npos, "no limit is zero");
         require(static_cast<bool>(set_limit(limits, row.name + "=" + row.value)), "a limit can be written back");

@@ -72,7 +72,7 @@ private:
         std::size_t size = 0;
         log.push_back(std::to_string(stream) + " " + what);
         for (const HeaderField& field : fields) {
-            size += field.name.size() + field.value.size() + case_.limits().field_overhead;
+            size += field.name.size() + field.value.size() + kFieldOverhead;
             log.back() +=
                 "\n" + std::string(field.name) + "=" + std::string(field.value) + (field.never_index ? "!" : "");
         }

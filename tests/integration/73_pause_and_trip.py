@@ -125,6 +125,7 @@ def pause_lasts():
         check(stage.kernel("other")["cloned"]["packets"] > 0, "the rule that came while paused does nothing")
 
 
+# Limits: pause_reason.
 @case("an agent that is started again clones; a reason that would break the log is refused")
 def pause_ends_with_the_agent():
     with Lab() as lab, setup_agent(lab) as agent:

@@ -261,6 +261,7 @@ private:
                      options_.one_sided ? "one-sided" : "strict", runtime_.datapath().workers(), options_.socket);
         if (!options_.inject_loss.empty())
             spdlog::warn("captured packets are thrown away on purpose inject_loss={}", options_.inject_loss);
+        for (const auto& limit : options_.forced) spdlog::warn("a limit acts as reached on purpose force={}", limit);
         for (const auto& remote : runtime_.remote())
             spdlog::warn("not attached endpoint={} why={}", remote.endpoint.to_string(), remote.why);
     }
@@ -340,11 +341,9 @@ Result<void> enter_networks(const AgentOptions& options, const TakeOver* predece
 
 Result<void> run_agent(const AgentOptions& options) {
     start_log(options.log_level);
-    loader::DatapathOptions datapath;
-    datapath.workers = options.workers;
-    datapath.mode = options.attach;
-    datapath.ifaces = options.ifaces;
-    const auto settings = terminator_settings(options, datapath.queue_length);
+    auto datapath = datapath_options(options);
+    if (!datapath) return datapath.error();
+    const auto settings = terminator_settings(options, datapath->queue_length);
     if (!settings) return settings.error();
     const auto trip = trip_settings(options, *settings);
     if (!trip) return trip.error();
@@ -361,9 +360,9 @@ Result<void> run_agent(const AgentOptions& options) {
     if (auto entered = enter_networks(options, taken); !entered) return entered;
     if (auto reduced = become_loader(); !reduced) return reduced;
 
-    datapath.hold = taken != nullptr;
-    datapath.predecessor_own = taken ? taken->offer().own.get() : -1;
-    auto runtime = Runtime::make(datapath, *settings);
+    datapath->hold = taken != nullptr;
+    datapath->predecessor_own = taken ? taken->offer().own.get() : -1;
+    auto runtime = Runtime::make(*datapath, *settings);
     if (!runtime) return runtime.error();
     return Agent({options, *store, **runtime, *trip, *doors, taken}).run(signals->get());
 }

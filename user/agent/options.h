@@ -14,7 +14,8 @@ struct AgentOptions {
     loader::AttachMode attach = loader::AttachMode::automatic;
     bool one_sided = false;
     unsigned workers = 1;
-    std::vector<std::string> limits;  // NAME=VALUE, see terminator/limit_table.h
+    std::vector<std::string> limits;  // NAME=VALUE, see terminator/limit_table.h, loader/kernel_limits.h
+    std::vector<std::string> forced;  // NAME or NAME=N, see terminator/limit_table.h
     std::vector<std::string> trip;    // NAME=VALUE or off, see trip_settings.h
     std::string inject_loss;          // PERCENT[,SEED], see capture/loss_injector.h; empty: none
     std::string socket;

@@ -9,6 +9,9 @@
 #include <memory>
 #include <set>
 
+#include "base/limit_value.h"
+#include "loader/kernel_limits.h"
+
 namespace umbra::agent {
 
 namespace {
@@ -60,13 +63,33 @@ rules::LoadOutcome merged(const std::vector<std::string>& files, const CarriedDo
     return outcome;
 }
 
+bool is_kernel_limit(const std::string& assignment) {
+    return loader::is_kernel_limit(split_assignment(assignment).name);
+}
+
 }  // namespace
+
+Result<loader::DatapathOptions> datapath_options(const AgentOptions& options) {
+    loader::DatapathOptions datapath;
+    datapath.workers = options.workers;
+    datapath.mode = options.attach;
+    datapath.ifaces = options.ifaces;
+    for (const auto& assignment : options.limits) {
+        if (!is_kernel_limit(assignment)) continue;
+        if (auto set = loader::set_kernel_limit(datapath, assignment); !set) return set.error();
+    }
+    return datapath;
+}
 
 Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std::uint32_t queue_length) {
     TerminatorSettings settings;
     settings.limits = default_limits(options.workers);
-    for (const auto& assignment : options.limits)
+    for (const auto& assignment : options.limits) {
+        if (is_kernel_limit(assignment)) continue;
         if (auto set = set_limit(settings.limits, assignment); !set) return set.error();
+    }
+    for (const auto& assignment : options.forced)
+        if (auto forced = force_limit(settings.limits, assignment); !forced) return forced.error();
     if (!options.inject_loss.empty()) {
         const auto loss = parse_injected_loss(options.inject_loss);
         if (!loss) return loss.error();

@@ -12,6 +12,7 @@
 
 namespace umbra::agent {
 
+Result<loader::DatapathOptions> datapath_options(const AgentOptions& options);
 Result<TerminatorSettings> terminator_settings(const AgentOptions& options, std::uint32_t queue_length);
 // The memory threshold lies above what the limits allow the terminator, unless it is set.
 Result<TripSettings> trip_settings(const AgentOptions& options, const TerminatorSettings& terminator);

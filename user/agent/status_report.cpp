@@ -2,9 +2,9 @@
 
 #include "agent/process_info.h"
 #include "agent/report.h"
+#include "loader/kernel_limits.h"
 #include "rules/listing.h"
 
-#include "umbra/abi/limits.h"
 #include "umbra/abi/version.h"
 
 namespace umbra::agent {
@@ -71,15 +71,15 @@ Json worker(unsigned index, const umbra_worker_row& row) {
             {"connections_opened", row.connections_opened}};
 }
 
-Json limits(const TerminatorSettings& settings) {
-    Json rows = Json::array(
-        {{{"name", "rules"}, {"value", std::to_string(UMBRA_MAX_RULES)}, {"meaning", "rules"}},
-         {{"name", "endpoints"}, {"value", std::to_string(UMBRA_MAX_ENDPOINTS)}, {"meaning", "origin endpoints"}},
-         {{"name", "capture_queue"},
-          {"value", std::to_string(settings.queue_length)},
-          {"meaning", "packets in a worker's capture queue"}}});
-    for (const auto& row : list_limits(settings.limits))
-        rows.push_back({{"name", row.name}, {"value", row.value}, {"meaning", row.meaning}});
+Json limits(const Runtime& runtime) {
+    Json rows = Json::array();
+    const auto add = [&rows](const std::vector<ExceptionRow>& limits) {
+        for (const auto& row : limits)
+            rows.push_back(
+                {{"name", row.name}, {"value", row.value}, {"meaning", row.meaning}, {"forced", row.forced}});
+    };
+    add(loader::list_kernel_limits(runtime.datapath().options()));
+    add(list_limits(runtime.settings().limits));
     return rows;
 }
 
@@ -143,7 +143,7 @@ Json status_report(const AgentOptions& options, const Runtime& runtime, const Ru
             {"remote_endpoints", std::move(remote)},
             {"processes", processes(runtime)},
             {"workers", workers(runtime)},
-            {"limits", limits(runtime.settings())}};
+            {"limits", limits(runtime)}};
 }
 
 }  // namespace umbra::agent

@@ -36,6 +36,7 @@ TerminatorOptions inherit(const loader::Datapath& datapath, const TerminatorSett
     options.injected_loss = settings.injected_loss;
     options.reassembly = settings.limits.reassembly;
     options.replay = settings.limits.replay;
+    options.protocol = settings.limits.protocol;
     return options;
 }
 

@@ -52,10 +52,10 @@ int run_cli(int argc, const char* const* argv, std::ostream& out, std::ostream& 
     app.footer(kFooter);
     app.get_formatter()->column_width(34);
     Action action;
-    for (const auto setup :
-         {setup_run, setup_check, setup_explain, setup_apply, setup_get, setup_delete, setup_diff, setup_pause,
-          setup_resume, setup_status, setup_ledger, setup_streams, setup_replay, setup_terminator, setup_controller,
-          setup_exporter, setup_install, setup_uninstall, setup_version})
+    for (const auto setup : {setup_run,      setup_check,   setup_explain, setup_apply,      setup_get,
+                             setup_delete,   setup_diff,    setup_pause,   setup_resume,     setup_status,
+                             setup_ledger,   setup_streams, setup_replay,  setup_terminator, setup_controller,
+                             setup_exporter, setup_limits,  setup_install, setup_uninstall,  setup_version})
         setup(app, action);
     app.add_subcommand("kubectl", "all agents of a cluster at once; the same as kubectl umbra");
     return run_app(app, action, std::move(arguments), console);

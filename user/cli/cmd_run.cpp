@@ -96,12 +96,18 @@ void setup_run(CLI::App& app, Action& action) {
         ->type_name("N")
         ->capture_default_str();
     add_targets(*verb, options->agent.allow_targets, options->agent.only_targets);
-    verb->add_option("--limit", options->agent.limits,
-                     "sets a limit, e.g. response_timeout=5s or queue_memory=64M; repeatable; 'umbra status -o wide' "
-                     "lists them")
+    verb->add_option(
+            "--limit", options->agent.limits,
+            "sets a limit, e.g. response_timeout=5s or queue_memory=64M; repeatable; 'umbra limits' lists them")
         ->type_name("NAME=VALUE")
         ->expected(1)
         ->take_all();
+    verb->add_option("--force", options->agent.forced,
+                     "a test: the limit of this name acts as reached at every check, or every N-th; repeatable")
+        ->type_name("NAME[=N]")
+        ->expected(1)
+        ->take_all()
+        ->group("");  // not for the help: 'umbra limits' names it
     verb->add_option("--trip", options->agent.trip,
                      "sets a threshold above which fewer flows are mirrored, in the end none, e.g. cpu=50%, memory=1G, "
                      "softnet=off; off switches all off; repeatable; 'umbra status -o wide' lists them")

@@ -30,10 +30,17 @@ std::int64_t of_all_workers(const Json& status, const char* counter) {
 
 // Somebody asked for it, but whoever reads this may not be the same person.
 std::string fault_text(const Json& status) {
+    std::string text;
+    for (const Json& limit : part(status, "limits")) {
+        if (const auto every = number(limit, "forced"); every > 0)
+            text += fmt::format("FORCED LIMIT {}: one check of {} acts as if it were reached (--force)\n",
+                                field(limit, "name"), every);
+    }
     const std::string loss = field(status, "injected_loss");
-    if (loss.empty()) return "";
-    return fmt::format("INJECTED LOSS {} %: {} captured packets were thrown away on purpose (--inject-loss)\n",
-                       loss.substr(0, loss.find(',')), with_thousands(of_all_workers(status, "injected_losses")));
+    if (loss.empty()) return text;
+    return text + fmt::format("INJECTED LOSS {} %: {} captured packets were thrown away on purpose (--inject-loss)\n",
+                              loss.substr(0, loss.find(',')),
+                              with_thousands(of_all_workers(status, "injected_losses")));
 }
 
 std::string percent_text(const Json& share) {

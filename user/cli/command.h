@@ -39,6 +39,7 @@ void setup_replay(CLI::App& app, Action& action);
 void setup_terminator(CLI::App& app, Action& action);
 void setup_controller(CLI::App& app, Action& action);
 void setup_exporter(CLI::App& app, Action& action);
+void setup_limits(CLI::App& app, Action& action);
 void setup_version(CLI::App& app, Action& action);
 void setup_install(CLI::App& app, Action& action);
 void setup_uninstall(CLI::App& app, Action& action);

@@ -13,6 +13,7 @@ inline constexpr std::size_t kMaxRequestBytes = 1u << 20;
 inline constexpr std::size_t kMaxResponseBytes = 64u << 20;
 inline constexpr std::size_t kMaxClients = 16;
 inline constexpr std::size_t kMaxReaders = 12;  // of them; the other places are for peers that may change something
+inline constexpr int kMaxMessageDepth = 32;
 inline constexpr std::chrono::seconds kDeadline{5};  // for a whole request, and for taking a whole response
 
 using FrameHeader = std::array<std::uint8_t, 4>;

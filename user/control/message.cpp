@@ -1,13 +1,13 @@
 #include "control/message.h"
 
+#include "control/frame.h"
+
 namespace umbra::control {
 
 namespace {
 
-constexpr int kMaxDepth = 32;
-
 // Refuses deep nesting before the document is built.
-bool depth_allowed(int depth, Json::parse_event_t, Json&) { return depth <= kMaxDepth; }
+bool depth_allowed(int depth, Json::parse_event_t, Json&) { return depth <= kMaxMessageDepth; }
 
 Json parse(std::string_view text) { return Json::parse(text, depth_allowed, false); }
 

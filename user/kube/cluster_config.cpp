@@ -6,11 +6,12 @@
 #include <filesystem>
 #include <fstream>
 
+#include "kube/limits.h"
+
 namespace umbra::kube {
 
 namespace {
 
-constexpr std::size_t kMaxSmallFile = 1u << 20;
 constexpr const char* kSpace = " \t\r\n";
 
 std::string trimmed(const std::string& text) {

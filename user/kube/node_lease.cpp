@@ -1,16 +1,18 @@
 #include "kube/node_lease.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "kube/json_text.h"
+#include "kube/limits.h"
 #include "kube/wall_time.h"
 
 namespace umbra::kube {
 
 namespace {
 
-constexpr std::size_t kMaxNodes = 10'000;
 constexpr std::string_view kPrefix = "umbra-node-";
 constexpr int kLeaseSeconds = 60;
 constexpr double kLongGone = 120;  // seconds; leaves room for clocks that differ
@@ -54,7 +56,11 @@ Json node_lease(const std::string& node, const std::string& ns, const Report& re
 void NodeReports::put(const Json& lease, TimeNs now, double wall) {
     const std::string name = text_at(lease, {"metadata", "name"});
     if (!name.starts_with(kPrefix)) return;
-    if (!nodes_.contains(name) && nodes_.size() >= kMaxNodes) return;
+    if (!nodes_.contains(name) && nodes_.size() >= kMaxNodes) {
+        if (!std::exchange(full_, true))
+            spdlog::warn("more than {} nodes: the others' reports are not read", kMaxNodes);
+        return;
+    }
     const bool is_new = !nodes_.contains(name);
     Node& node = nodes_[name];
     node.list = list_;

@@ -56,6 +56,7 @@ private:
     std::map<std::string, Node> nodes_;  // by the lease's name
     std::uint64_t list_ = 0;
     bool complete_ = false;
+    bool full_ = false;  // said so
 };
 
 }  // namespace umbra::kube

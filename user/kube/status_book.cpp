@@ -1,9 +1,12 @@
 #include "kube/status_book.h"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
 #include "kube/json_text.h"
+#include "kube/limits.h"
 #include "kube/status_sum.h"
 #include "kube/trim.h"
 #include "kube/wall_time.h"
@@ -12,8 +15,6 @@ namespace umbra::kube {
 
 namespace {
 
-constexpr std::size_t kMaxObjects = 20'000;
-constexpr std::size_t kMaxStatusBytes = 64u << 10;
 constexpr TimeNs kFailedPause = 5 * kSecond;
 constexpr TimeNs kRefusedPause = 30 * kSecond;
 constexpr TimeNs kNoStatusPause = 60 * kSecond;
@@ -40,7 +41,12 @@ void StatusBook::take_status(Object& object, const Json& from) {
 
 void StatusBook::put(const Resource& resource, std::size_t version, const Json& from) {
     const ObjectName name = name_of(resource, from);
-    if (name.name.empty() || (!objects_.contains(name) && objects_.size() >= kMaxObjects)) return;
+    if (name.name.empty()) return;
+    if (!objects_.contains(name) && objects_.size() >= kMaxStatusObjects) {
+        if (!std::exchange(full_, true))
+            spdlog::warn("more than {} objects: the others' status is not written", kMaxStatusObjects);
+        return;
+    }
     Object& object = objects_[name];
     object.path = resource_path(resource, version, name.ns) + "/" + percent_encoded(name.name) + "/status";
     object.list = lists_[resource.kind];

@@ -55,6 +55,7 @@ private:
     std::map<ObjectName, Object> objects_;
     std::map<std::string, std::uint64_t> lists_;
     bool changed_ = false;
+    bool full_ = false;  // said so
 };
 
 }  // namespace umbra::kube

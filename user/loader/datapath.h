@@ -27,6 +27,7 @@
 #include "rules/plan.h"
 
 #include "umbra/abi/counters.h"
+#include "umbra/abi/limits.h"
 
 namespace umbra::loader {
 
@@ -36,6 +37,9 @@ struct DatapathOptions {
     unsigned workers = 1;
     std::uint32_t ring_bytes = 1024 * 1024;  // per worker; a power of two, at least a page
     std::uint32_t queue_length = 8192;       // packets per worker
+    std::uint32_t muted = UMBRA_MAX_MUTED;   // flows
+    std::uint32_t own = UMBRA_MAX_OWN;       // connections
+    std::uint32_t devices = UMBRA_MAX_DEVICES;
     AttachMode mode = AttachMode::automatic;
     std::vector<std::string> ifaces;  // empty: devices are found by routes
     bool hold = false;                // see take()
@@ -98,6 +102,7 @@ public:
     // The slots that apply() would give the plan's slot_keys(), in their order. Changes nothing.
     Result<std::vector<std::uint32_t>> preview_slots(const rules::Plan& plan) const;
 
+    const DatapathOptions& options() const { return options_; }
     CloneShare share() const { return share_; }
     std::uint64_t generation() const { return generation_; }
     std::optional<std::uint32_t> slot_of(const std::string& rule_key) const { return slots_.slot_of(rule_key); }

@@ -9,7 +9,6 @@
 
 #include "loader/os_error.h"
 
-#include "umbra/abi/limits.h"
 #include "umbra/abi/rule.h"
 
 namespace umbra::loader {
@@ -36,7 +35,7 @@ void copy_entries(int from, int to) {
     if (source.key_size != target.key_size || source.value_size != target.value_size) return;
     std::vector<std::byte> key(source.key_size), next(source.key_size), value(source.value_size);
     const void* previous = nullptr;
-    for (unsigned i = 0; i < UMBRA_MAX_OWN && bpf_map_get_next_key(from, previous, next.data()) == 0; ++i) {
+    for (unsigned i = 0; i < source.max_entries && bpf_map_get_next_key(from, previous, next.data()) == 0; ++i) {
         if (bpf_map_lookup_elem(from, next.data(), value.data()) == 0)
             bpf_map_update_elem(to, next.data(), value.data(), BPF_NOEXIST);
         key = next;

@@ -42,6 +42,9 @@ Result<Skeleton> Skeleton::load(const SkeletonOptions& options) {
     object->rodata->umbra_capture_ip = options.capture_ip;
     object->rodata->umbra_wakeup_bytes = options.ring_bytes / 4;
     object->rodata->umbra_wakeup_step = options.ring_bytes / 32;
+    bpf_map__set_max_entries(object->maps.umbra_muted, options.muted);
+    bpf_map__set_max_entries(object->maps.umbra_own, options.own);
+    bpf_map__set_max_entries(object->maps.umbra_devices, options.devices);
     bpf_map__set_max_entries(object->maps.umbra_rings, options.workers);
     bpf_map__set_max_entries(object->maps.umbra_workers, options.workers);
     bpf_map__set_max_entries(object->maps.umbra_ledger, options.workers * UMBRA_MAX_RULES);

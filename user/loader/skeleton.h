@@ -19,6 +19,9 @@ struct SkeletonOptions {
     std::uint32_t capture = 0;     // ifindex
     std::uint32_t capture_ip = 0;  // ifindex
     std::uint32_t ring_bytes = 0;
+    std::uint32_t muted = 0;  // entries of maps
+    std::uint32_t own = 0;
+    std::uint32_t devices = 0;
     int predecessor_own = -1;  // umbra_own of the agent that is taken over
 };
 

@@ -48,7 +48,7 @@ ReplayRun::ReplayRun(ReplayOptions options)
     : options_(std::move(options)),
       target_(options_.target, row_),
       replayer_({io_, target_, target_, worker_}, options_.limits.replay),
-      sessions_({replayer_, row_, worker_, options_.ports}) {}
+      sessions_({replayer_, row_, worker_, options_.ports, options_.limits.protocol}) {}
 
 ReplayRun::~ReplayRun() = default;
 

@@ -23,7 +23,7 @@ public:
     SingleTarget& operator=(const SingleTarget&) = delete;
 
     Selection choose(const FlowTuple&, const RequestHead*, TimeNs) override { return {{&choice_, 1}}; }
-    void add(const FlowTuple&) override {}
+    bool add(const FlowTuple&) override { return true; }
     void remove(const FlowTuple&) override {}
 
 private:
@@ -39,8 +39,9 @@ public:
         umbra_ledger_row& row;
         umbra_worker_row& worker;
         std::vector<std::uint16_t> ports;
+        ProtocolLimits limits = {};
     };
-    explicit ReplaySessions(Setup setup) : setup_(std::move(setup)), protocol_{*this, setup_.worker} {}
+    explicit ReplaySessions(Setup setup) : setup_(std::move(setup)), protocol_{*this, setup_.worker, setup_.limits} {}
 
     std::unique_ptr<StreamSink> open(const FlowTuple& tuple, OpenKind kind, TimeNs now) override;
     umbra_ledger_row* row(const FlowTuple& tuple) override;

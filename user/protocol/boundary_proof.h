@@ -10,6 +10,8 @@ namespace umbra {
 
 class BoundaryProof {
 public:
+    static constexpr std::uint8_t kMaxBlindTurns = 16;
+
     enum class Verdict : std::uint8_t { unproven, proven, hopeless };
 
     void reset() { proven_ = false; }
@@ -22,8 +24,6 @@ public:
     bool proven() const { return proven_; }
 
 private:
-    static constexpr std::uint8_t kMaxBlindTurns = 16;
-
     bool proven_ = false;
     bool client_turn_ = false;      // data came since the server's last payload
     std::uint8_t blind_turns_ = 0;  // turns that the server began with something else than a status line

@@ -28,7 +28,7 @@ FlowProtocol::FlowProtocol(ProtocolContext& context, const Flow& flow, MessageSi
       row_(flow.row),
       fixed_(flow.fixed),
       sink_(sink),
-      splitter_(sink, flow.row, context.limits.head_bytes),
+      splitter_(sink, flow.row, context.limits),
       mode_(flow.kind == OpenKind::midstream ? Mode::skipping : Mode::detecting) {
     ledger_seen(row_, &umbra_units::flows);
 }
@@ -42,11 +42,11 @@ void FlowProtocol::data(Bytes bytes, TimeNs now) {
 
 // What the flow holds counts for its worker; what does not fit is given up.
 void FlowProtocol::account(TimeNs now) {
-    const std::size_t decoder = http2_ ? context_.limits.http2_bytes : 0;
+    const std::size_t decoder = http2_ ? kDecoderBytes : 0;
     const std::size_t holds = pending_.size() + splitter_.held_bytes() + decoder;
     context_.held += holds - held_;
     held_ = holds;
-    if (holds == 0 || context_.held <= context_.limits.held_bytes) return;
+    if (holds == 0 || !context_.limits.held_bytes.exceeded_by(context_.held)) return;
     abandon(Reason::memory, now);
     context_.held -= std::exchange(held_, 0);
 }
@@ -310,7 +310,7 @@ void FlowProtocol::abandon(Reason reason, TimeNs now) {
 }
 
 bool FlowProtocol::hold(Bytes bytes) {
-    if (pending_.size() + bytes.size() > context_.limits.head_bytes) return false;
+    if (context_.limits.head_bytes.exceeded_by(pending_.size() + bytes.size())) return false;
     pending_.append(as_text(bytes));
     return true;
 }

@@ -56,8 +56,8 @@ void to_request_head(wire::Http1Head& parsed, RequestHead& out) {
 
 }  // namespace
 
-Http1Splitter::Http1Splitter(MessageSink& sink, umbra_ledger_row& flow_row, std::size_t max_head)
-    : sink_(sink), flow_row_(flow_row), max_head_(max_head) {}
+Http1Splitter::Http1Splitter(MessageSink& sink, umbra_ledger_row& flow_row, const ProtocolLimits& limits)
+    : sink_(sink), flow_row_(flow_row), max_head_(limits.head_bytes), parser_(limits.chunked) {}
 
 std::size_t Http1Splitter::feed(Bytes bytes, TimeNs now) {
     std::size_t taken = 0;
@@ -70,6 +70,10 @@ std::size_t Http1Splitter::feed(Bytes bytes, TimeNs now) {
 
 std::size_t Http1Splitter::feed_head(Bytes bytes, TimeNs now) {
     const Bytes piece = bytes.first(std::min(bytes.size(), max_head_ - held_.size()));
+    if (max_head_.forced()) {
+        fail(Reason::http_head_size, now);
+        return 0;
+    }
     const auto found = head_end_.scan(as_text(piece));
     if (found.fault != wire::HttpFault::none) {
         fail(reason_of(found.fault), now);

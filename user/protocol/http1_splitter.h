@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/clock.h"
 #include "base/ledger.h"
+#include "protocol/limits.h"
 #include "protocol/message_sink.h"
 #include "wire/http1_request.h"
 
@@ -24,7 +25,8 @@ public:
         failed,     // see fault(); the open request was aborted, held bytes wait for drop_held()
     };
 
-    Http1Splitter(MessageSink& sink, umbra_ledger_row& flow_row, std::size_t max_head);
+    // The limits outlive it.
+    Http1Splitter(MessageSink& sink, umbra_ledger_row& flow_row, const ProtocolLimits& limits);
 
     // Takes bytes while the state is running; the rest is the caller's, whose drops are counted in the flow's row.
     std::size_t feed(Bytes bytes, TimeNs now);
@@ -61,7 +63,7 @@ private:
     MessageSink& sink_;
     umbra_ledger_row& flow_row_;
     umbra_ledger_row* row_ = nullptr;
-    const std::size_t max_head_;
+    const Bound& max_head_;
     wire::RequestParser parser_;
     wire::HeadEnd head_end_;
     std::string held_;  // the head so far, when it came in pieces

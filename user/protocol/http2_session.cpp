@@ -151,7 +151,7 @@ void Http2Session::begin_block() {
 
 bool Http2Session::store(std::string_view name, std::string_view value, bool never_index) {
     const std::size_t listed = text_.size() + name.size() + value.size();
-    if (listed + (stored_.size() + 1) * limits_.field_overhead > limits_.header_list_bytes) {
+    if (limits_.header_list_bytes.exceeded_by(listed + (stored_.size() + 1) * kFieldOverhead)) {
         block_ = Block::oversized;
         return false;
     }

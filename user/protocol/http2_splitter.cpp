@@ -97,7 +97,7 @@ bool Http2Splitter::begin_block() {
     }
     if (block_opens_) last_stream_ = frame.stream;
     block_bytes_ += Http2Frames::kHeader + frame.length;
-    return block_bytes_ <= limits_.header_block_bytes || fail(Reason::header_size);
+    return !limits_.header_block_bytes.exceeded_by(block_bytes_) || fail(Reason::header_size);
 }
 
 bool Http2Splitter::begin_data() {
@@ -178,7 +178,7 @@ void Http2Splitter::open_stream(TimeNs now) {
     const auto fields = session_.fields();
     to_request_head(fields, scratch);
     ++heads_;
-    if (streams_.size() >= limits_.open_streams) give_up_quietest(now);
+    if (!streams_.empty() && limits_.open_streams.exceeded_by(streams_.size() + 1)) give_up_quietest(now);
     umbra_ledger_row* const row = sink_.stream_head(block_stream_, scratch, fields, now);
     if (row) ++accepted_;
     const Stream opened{row, content_length(scratch, fields), {}, ++turn_};

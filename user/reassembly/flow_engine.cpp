@@ -175,7 +175,7 @@ void FlowEngine::store_or_emit(Flow& flow, Bytes bytes, TimeNs now) {
         bytes = bytes.subspan(ready.size());
     }
     if (bytes.empty()) return;
-    if (!flow.ending && flow.held.size() + bytes.size() > shared_.limits.unacked_bytes)
+    if (!flow.ending && shared_.limits.unacked_bytes.exceeded_by(flow.held.size() + bytes.size()))
         StreamDelivery::abandon(flow, Reason::unacknowledged);
     if (flow.ending || !ensure_room(flow, bytes.size(), now))
         return StreamDelivery::drop(flow, flow.ending->reason, bytes.size());
@@ -204,9 +204,9 @@ bool FlowEngine::in_window(const Flow& flow, const ByteRun& run) {
 }
 
 bool FlowEngine::over_segment_limits(Flow& flow) {
-    if (flow.queue.count() + flow.parked.count() > shared_.limits.segments)
+    if (shared_.limits.segments.exceeded_by(flow.queue.count() + flow.parked.count()))
         StreamDelivery::abandon(flow, Reason::ooo_segments);
-    if (flow.queue.bytes() + flow.parked.bytes() > shared_.limits.ooo_bytes)
+    if (shared_.limits.ooo_bytes.exceeded_by(flow.queue.bytes() + flow.parked.bytes()))
         StreamDelivery::abandon(flow, Reason::ooo_bytes);
     return flow.ending.has_value();
 }
@@ -250,8 +250,9 @@ void FlowEngine::conclude(Flow& flow) {
 }
 
 bool FlowEngine::ensure_room(Flow& flow, std::size_t bytes, TimeNs now) {
-    while (!shared_.pool.has_room(bytes)) {
-        if (reclaimer_.reclaim(flow, bytes, now)) continue;
+    const bool forced = shared_.limits.memory.forced();
+    while (forced || !shared_.pool.has_room(bytes)) {
+        if (!forced && reclaimer_.reclaim(flow, bytes, now)) continue;
         StreamDelivery::abandon(flow, Reason::memory);
         return false;
     }

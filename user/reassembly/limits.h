@@ -1,9 +1,10 @@
-// Every bound and switch of the reassembly stage. None is infinite.
+// Every bound and switch of the reassembly stage. None is infinite; terminator/limit_table has a row for each.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
+#include "base/bound.h"
 #include "base/clock.h"
 
 namespace umbra {
@@ -24,17 +25,17 @@ enum class UrgentPolicy : std::uint8_t {
 };
 
 struct ReassemblyLimits {
-    std::size_t flows = 65536;             // beyond: new flows are refused
-    std::size_t embryos = 65536;           // handshakes without client data; beyond: the oldest is forgotten
-    std::size_t closed_flows = 65536;      // remembered to recognise what arrives late; beyond: the oldest is forgotten
-    std::size_t orphans = 1024;            // flows with client data but no server packet yet; beyond: the oldest goes
-    std::size_t segments = 8192;           // of a flow, out of order; what a capture queue can hold
-    std::size_t ooo_bytes = 16 << 20;      // of a flow, out of order
-    std::size_t unacked_bytes = 16 << 20;  // of a flow, in order, waiting for the server's ACK
-    std::size_t orphan_bytes = 256 << 10;  // of an orphan
-    std::size_t hole_bytes = 16 << 20;     // farthest a segment may lie ahead, whatever the window says
-    std::size_t memory = 128 << 20;        // of a worker; beyond: the flow that waits longest is shed
-    std::size_t marks = 1024;              // answers of a flow that the capture has not caught up with
+    Bound flows = 65536;             // beyond: new flows are refused
+    Bound embryos = 65536;           // handshakes without client data; beyond: the oldest is forgotten
+    Bound closed_flows = 65536;      // remembered to recognise what arrives late; beyond: the oldest is forgotten
+    Bound orphans = 1024;            // flows with client data but no server packet yet; beyond: the oldest goes
+    Bound segments = 8192;           // of a flow, out of order; what a capture queue can hold
+    Bound ooo_bytes = 16 << 20;      // of a flow, out of order
+    Bound unacked_bytes = 16 << 20;  // of a flow, in order, waiting for the server's ACK
+    Bound orphan_bytes = 256 << 10;  // of an orphan
+    Bound hole_bytes = 16 << 20;     // farthest a segment may lie ahead, whatever the window says
+    Bound memory = 128 << 20;        // of a worker; beyond: the flow that waits longest is shed
+    Bound marks = 1024;              // answers of a flow that the capture has not caught up with
 
     TimeNs idle_timeout = 600 * kSecond;
     TimeNs closing_timeout = 60 * kSecond;  // after one side closed

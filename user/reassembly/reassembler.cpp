@@ -79,7 +79,7 @@ void Reassembler::on_orphan(std::uint32_t id, const Segment& segment) {
     if (shared_.mode == Mode::one_sided && !flow.parked.empty()) return on_syn_data_orphan(id, segment);
     const bool useful =
         (segment.flags & kRst) == 0 && (!segment.payload.empty() || (segment.flags & (kFin | kUrg)) != 0);
-    if (!useful || flow.parked.bytes() + segment.payload.size() > shared_.limits.orphan_bytes)
+    if (!useful || shared_.limits.orphan_bytes.exceeded_by(flow.parked.bytes() + segment.payload.size()))
         return drop(*flow.row, Reason::no_handshake, segment);
     engine_.park(flow, segment);
 }
@@ -103,10 +103,11 @@ void Reassembler::on_syn_data_orphan(std::uint32_t id, const Segment& segment) {
 void Reassembler::on_stateless(const Segment& segment) {
     umbra_ledger_row* const row = shared_.observer.row(segment.tuple);
     if (!row) return;
-    const auto hash = hash_of(segment.tuple);
-    if (Embryo* const embryo = embryos_.find(segment.tuple, hash)) return on_embryo(*embryo, segment, *row);
+    if (Embryo* const embryo = find_light(embryos_, shared_.limits.embryos, segment.tuple))
+        return on_embryo(*embryo, segment, *row);
     if (!segment.payload.empty()) ledger_seen(*row, &umbra_units::bytes, segment.payload.size());
-    if (ClosedFlow* const closed = closed_.find(segment.tuple, hash)) return on_closed(*closed, segment, *row);
+    if (ClosedFlow* const closed = find_light(closed_, shared_.limits.closed_flows, segment.tuple))
+        return on_closed(*closed, segment, *row);
     on_unknown(segment, *row);
 }
 

@@ -69,6 +69,8 @@ private:
     bool grow_table(TimeNs now);
     template <class Entry>
     Entry& insert_light(LightTable<Entry>& table, const FlowTuple& tuple);
+    template <class Entry>
+    Entry* find_light(LightTable<Entry>& table, const Bound& limit, const FlowTuple& tuple);
     bool shed_longest_waiting(const Flow* except, TimeNs now);
     void settle(std::uint32_t id, TimeNs now);
     void update_lists(std::uint32_t id, TimeNs now);
@@ -100,6 +102,15 @@ Entry& Reassembler::insert_light(LightTable<Entry>& table, const FlowTuple& tupl
     const std::size_t bytes = table.growth_bytes();
     if (bytes > 0 && table.size() > 0 && !shared_.pool.set_aside(bytes)) table.erase(*table.oldest());
     return table.insert(tuple, hash_of(tuple));
+}
+
+// Where the table's limit is forced, the entry is the one that has made room.
+template <class Entry>
+Entry* Reassembler::find_light(LightTable<Entry>& table, const Bound& limit, const FlowTuple& tuple) {
+    Entry* const found = table.find(tuple, hash_of(tuple));
+    if (!found || !limit.forced()) return found;
+    table.erase(*found);
+    return nullptr;
 }
 
 }  // namespace umbra

@@ -19,6 +19,7 @@ bool awaits_ack(const Flow& flow) {
 
 // Live flows are never given up for new ones; flows that are all but over are.
 bool Reassembler::make_room(TimeNs now) {
+    if (shared_.limits.flows.forced()) return false;
     if (flows_.size() < shared_.limits.flows) return grow_table(now);
     auto& orphans = flows_.home(Home::orphans);
     auto& closing = flows_.home(Home::closing);
@@ -41,7 +42,7 @@ bool Reassembler::grow_table(TimeNs now) {
 
 std::uint32_t Reassembler::open_flow(const FlowTuple& tuple, umbra_ledger_row& row, Home home, TimeNs now) {
     auto& orphans = flows_.home(Home::orphans);
-    if (home == Home::orphans && !orphans.empty() && orphans.size() >= shared_.limits.orphans)
+    if (home == Home::orphans && !orphans.empty() && shared_.limits.orphans.exceeded_by(orphans.size() + 1))
         end(orphans.head(), {CloseKind::expired, Reason::no_handshake}, now);
     if (!make_room(now)) {
         ledger_seen(row, &umbra_units::flows);

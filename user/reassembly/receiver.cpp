@@ -70,7 +70,7 @@ Judgement judge(const Flow& flow, const Segment& segment, const ReassemblyLimits
     if (!reset && timestamp_is_old(flow, segment, kPawsTolerance)) return judge_old_timestamp(flow, segment);
     const StreamPos at = unwrap(segment.seq, flow.next);
     if (reset) return judge_reset(flow, at);
-    if (at > std::max(flow.next, flow.acked) + hole_limit(flow, limits))
+    if (at > std::max(flow.next, flow.acked) + hole_limit(flow, limits) || limits.hole_bytes.forced())
         return {Judgement::drop, Reason::out_of_window};
     if (syn) return {Judgement::drop, Reason::out_of_window};
     if (!flow.one_sided && flow.server_known) {

@@ -28,7 +28,7 @@ void note_payload(Flow& flow, const ServerHeader& header, ReassemblyShared& shar
     if (at <= flow.answered_at) return;
     flow.answered_at = at;
     const bool follows = flow.server_known && header.seq == flow.server_next;
-    if (!follows || at < flow.delivered || flow.marks.count() >= shared.limits.marks) return;
+    if (!follows || at < flow.delivered || shared.limits.marks.exceeded_by(flow.marks.count() + 1)) return;
     Marks::Mark* const mark = flow.marks.push(shared.pool, at, header.prefix);
     if (!mark) return;
     mark->answer = header.seq;

@@ -5,6 +5,7 @@
 namespace umbra {
 
 Breaker::Permission Breaker::allow(TimeNs now) {
+    if (limits_.breaker_failures.forced()) return {};
     if (!open()) return {true, false};
     if (probing_ || now < retry_at_) return {};
     probing_ = true;

@@ -82,8 +82,8 @@ std::optional<Reason> Connection::start() {
     ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     if (::connect(fd.get(), remote.get(), remote.size) != 0 && errno != EINPROGRESS) return connect_reason(errno);
     tuple_ = {local_endpoint(fd.get()), settings_.endpoint};
-    guarded_ = settings_.guard != nullptr;
-    if (guarded_) settings_.guard->add(tuple_);
+    guarded_ = settings_.guard != nullptr && settings_.guard->add(tuple_);
+    if (settings_.guard && !guarded_) return Reason::connection_limit;
     const auto protocol = settings_.endpoint.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
     std::error_code error;
     socket_.assign(protocol, fd.get(), error);

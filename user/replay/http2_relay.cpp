@@ -9,7 +9,7 @@ Bytes as_span(const std::string& text) { return {reinterpret_cast<const std::byt
 std::optional<Reason> Http2Relay::refusal(const Choice& choice) const {
     if (shared_.stopped) return Reason::shutdown;
     if (!choice.target || choice.target->endpoints.empty()) return choice.reason;
-    if (streams_.size() >= shared_.limits.flow_streams) return Reason::stream_limit;
+    if (shared_.limits.flow_streams.exceeded_by(streams_.size() + 1)) return Reason::stream_limit;
     return std::nullopt;
 }
 
@@ -122,8 +122,8 @@ bool Http2Relay::store(Http2Stream& stream, Bytes bytes, bool (Http2Stream::*app
             lose(stream, Reason::mirror_queue);
             return false;
         }
-        const bool fits = queued_ + bytes.size() <= shared_.limits.flow_queue_bytes;
-        if (fits && (stream.*append)(bytes)) return true;
+        const bool fits = !shared_.limits.flow_queue_bytes.exceeded_by(queued_ + bytes.size());
+        if (fits && !shared_.limits.total_queue_bytes.forced() && (stream.*append)(bytes)) return true;
         stream.target->unqueue(bytes.size());
         Http2Stream& victim = largest(stream, bytes.size());
         const bool own = &victim == &stream;
@@ -147,7 +147,7 @@ void Http2Relay::stored(Http2Stream& stream) {
     if (stream.channel) {
         stream.channel->session().resume(stream);
         queued_ >= kGatheredSendBytes ? void(stream.channel->flush()) : stream.channel->flush_soon();
-    } else if (stream.size() > shared_.limits.hold_bytes) {
+    } else if (shared_.limits.hold_bytes.exceeded_by(stream.size())) {
         become_ready(stream);
     }
 }

@@ -25,7 +25,7 @@ void HttpRelay::head(const RequestHead& head, const Choice& choice) {
         refuse_incoming(*choice.row, Reason::shutdown);
     } else if (!choice.target || choice.target->endpoints.empty()) {
         refuse_incoming(*choice.row, choice.reason);
-    } else if (requests_.size() >= shared_.limits.flow_requests) {
+    } else if (shared_.limits.flow_requests.exceeded_by(requests_.size() + 1)) {
         refuse_incoming(*choice.row, Reason::flow_queue);
     } else {
         accept(choice, head);
@@ -122,7 +122,7 @@ void HttpRelay::taken_off(QueuedRequest& request, std::size_t count) {
 }
 
 bool HttpRelay::ready(const QueuedRequest& request) const {
-    return request.complete || request.received > shared_.limits.hold_bytes;
+    return request.complete || shared_.limits.hold_bytes.exceeded_by(request.received);
 }
 
 void HttpRelay::become_ready(QueuedRequest& request) {

@@ -43,7 +43,11 @@ std::optional<Reason> MirrorConnection::start(ConnectionEvents& user) {
     auto socket = std::make_shared<Connection>(shared_.io, events, socket_settings());
     const bool no_tls = target_->settings->tls.on && !target_->tls;
     if (const auto refused = no_tls ? std::optional(Reason::tls_failed) : socket->start()) {
-        breaker().failed(shared_.now, permission_);
+        if (refused == Reason::connection_limit) {
+            breaker().cancelled(permission_);  // ours, not the mirror's fault
+        } else {
+            breaker().failed(shared_.now, permission_);
+        }
         return refused;
     }
     user_ = &user;

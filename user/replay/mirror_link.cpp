@@ -96,6 +96,7 @@ MirrorLink::Status MirrorLink::try_endpoints(Target& target, bool guard) {
 
 bool MirrorLink::make_room(Target& target) {
     if (!target.make_room()) return false;
+    if (shared_.limits.connections.forced()) return false;
     return shared_.connections.size() < shared_.limits.connections || shared_.connections.evict_idle();
 }
 
@@ -121,7 +122,7 @@ bool MirrorLink::at_hand(const Target& target) const {
 }
 
 MirrorLink::Status MirrorLink::wait(Target& target) {
-    if (target.pool.waiting() >= shared_.limits.flow_requests) return fail(Reason::mirror_queue);
+    if (shared_.limits.flow_requests.exceeded_by(target.pool.waiting() + 1)) return fail(Reason::mirror_queue);
     end_round();
     waiting_on_ = TargetRef(&target);
     waiting_at_ = target.pool.wait(*this);
@@ -182,8 +183,8 @@ void MirrorLink::on_connect_failed(Reason reason) {
 }
 
 std::optional<Reason> MirrorLink::enqueue(Bytes bytes) {
-    if (queue_.size() + bytes.size() > shared_.limits.flow_queue_bytes) return Reason::flow_queue;
-    if (!queue_.append(bytes)) return Reason::total_queue;
+    if (shared_.limits.flow_queue_bytes.exceeded_by(queue_.size() + bytes.size())) return Reason::flow_queue;
+    if (shared_.limits.total_queue_bytes.forced() || !queue_.append(bytes)) return Reason::total_queue;
     bump(shared_.worker.queued_bytes, bytes.size());
     return std::nullopt;
 }

@@ -40,11 +40,12 @@ public:
     virtual Selection choose(const FlowTuple& flow, const RequestHead* head, TimeNs now) = 0;
 };
 
-// The loop guard's list. client is our side. Called right after connect() was issued, and at close.
+// The loop guard's list. client is our side. Called right after connect() was issued, and at close; add() says whether
+// there was room: a connection that is not in the list must not be used.
 class OwnConnections {
 public:
     virtual ~OwnConnections() = default;
-    virtual void add(const FlowTuple& connection) = 0;
+    virtual bool add(const FlowTuple& connection) = 0;
     virtual void remove(const FlowTuple& connection) = 0;
 };
 

@@ -14,7 +14,7 @@ void TokenBucket::fill(TimeNs now) {
     }
     using Wide = unsigned __int128;
     const auto gained = static_cast<std::uint64_t>(Wide{passed} * rate_ / kSecond);
-    tokens_ = std::min(rate_, tokens_ + gained);
+    tokens_ = std::min<std::uint64_t>(rate_, tokens_ + gained);
     // Only the time that whole tokens took, so that none is lost to rounding.
     filled_at_ += static_cast<TimeNs>(Wide{gained} * kSecond / rate_);
 }

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 
+#include "base/bound.h"
 #include "base/clock.h"
 
 namespace umbra {
@@ -10,16 +11,17 @@ namespace umbra {
 class TokenBucket {
 public:
     // 0: everything passes.
-    explicit TokenBucket(std::uint64_t per_second) : rate_(per_second), tokens_(per_second) {}
+    explicit TokenBucket(const Bound& per_second) : rate_(per_second), tokens_(per_second) {}
 
     bool has(std::uint64_t count, TimeNs now);
     // All or nothing.
     bool take(std::uint64_t count, TimeNs now);
+    bool forced_empty() const { return rate_.forced(); }
 
 private:
     void fill(TimeNs now);
 
-    const std::uint64_t rate_;
+    const Bound rate_;
     std::uint64_t tokens_;
     TimeNs filled_at_ = 0;
 };
@@ -30,7 +32,9 @@ class RateAccount {
 public:
     RateAccount(std::uint64_t own_rate, TokenBucket& all) : own_(own_rate), all_(all) {}
 
-    bool has(std::uint64_t count, TimeNs now) { return own_.has(count, now) && all_.has(count, now); }
+    bool has(std::uint64_t count, TimeNs now) {
+        return !all_.forced_empty() && own_.has(count, now) && all_.has(count, now);
+    }
     bool take(std::uint64_t count, TimeNs now) {
         return has(count, now) && own_.take(count, now) && all_.take(count, now);
     }

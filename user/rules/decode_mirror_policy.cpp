@@ -2,6 +2,7 @@
 
 #include "rules/decode_mirror_options.h"
 #include "rules/host_name.h"
+#include "rules/limits.h"
 #include "rules/metadata.h"
 #include "rules/read_word.h"
 #include "rules/service_ref.h"
@@ -10,7 +11,6 @@ namespace umbra::rules {
 
 namespace {
 
-constexpr std::size_t kMaxMirrors = 16;
 constexpr std::string_view kTargetGroup = "config.istio.io";
 constexpr std::array<std::string_view, 1> kTargetKinds{"RouteRule"};
 

@@ -3,14 +3,9 @@
 #include <algorithm>
 #include <tuple>
 
+#include "rules/limits.h"
+
 namespace umbra::rules {
-
-namespace {
-
-// What a hostile or hopeless file can make of the report.
-constexpr std::size_t kMaxFindings = 2000;
-
-}  // namespace
 
 const char* severity_name(Severity severity) {
     switch (severity) {

@@ -4,14 +4,13 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "rules/limits.h"
+
 namespace umbra::rules {
 
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// Each round keeps at least one more object out.
-constexpr int kMaxRounds = 64;
 
 std::string text_at(const Json& json, const char* name) {
     const auto found = json.find(name);

@@ -2,12 +2,11 @@
 
 #include <re2/re2.h>
 
+#include "rules/limits.h"
+
 namespace umbra::rules {
 
 namespace {
-
-constexpr std::size_t kMaxExpression = 4096;
-constexpr std::int64_t kMaxMemory = 1 << 20;  // of one compiled expression
 
 std::string regex_hint(std::string_view expression) {
     for (const std::string_view look : {"(?=", "(?!", "(?<=", "(?<!"}) {
@@ -35,7 +34,7 @@ Result<Pattern> Pattern::make(const std::string& expression) {
     re2::RE2::Options options;
     options.set_log_errors(false);
     options.set_encoding(re2::RE2::Options::EncodingLatin1);
-    options.set_max_mem(kMaxMemory);
+    options.set_max_mem(kMaxExpressionMemory);
     options.set_dot_nl(true);
     auto compiled = std::make_unique<re2::RE2>(expression, options);
     if (!compiled->ok()) {

@@ -4,12 +4,13 @@
 #include <span>
 #include <vector>
 
+#include "rules/limits.h"
+
 namespace umbra::rules {
 
 namespace {
 
 constexpr std::size_t kContext = 3;
-constexpr std::size_t kMaxCells = 4'000'000;  // of the table; larger differences are shown as one block
 
 using Lines = std::vector<std::string_view>;
 
@@ -31,7 +32,7 @@ Lines split_lines(std::string_view text) {
 // The middle part, where the texts differ: a longest common subsequence by its table of lengths.
 void add_edits(const Lines& a, const Lines& b, std::vector<Edit>& edits) {
     std::vector<std::vector<std::uint32_t>> common;
-    if (a.size() * b.size() <= kMaxCells) {
+    if (a.size() * b.size() <= kMaxDiffCells) {
         common.assign(a.size() + 1, std::vector<std::uint32_t>(b.size() + 1));
         for (std::size_t i = a.size(); i-- > 0;) {
             for (std::size_t j = b.size(); j-- > 0;) {

@@ -6,17 +6,17 @@ namespace umbra {
 
 namespace {
 
-void write(int map_fd, const FlowTuple& flow) {
+bool write(int map_fd, const FlowTuple& flow) {
     const auto key = flow.to_key();
     const __u64 now = monotonic_now();
-    bpf_map_update_elem(map_fd, &key, &now, BPF_ANY);
+    return bpf_map_update_elem(map_fd, &key, &now, BPF_ANY) == 0;
 }
 
 }  // namespace
 
 void MutedFlows::add(const FlowTuple& flow) { write(map_fd_, flow); }
 
-void OwnConnectionMap::add(const FlowTuple& connection) { write(map_fd_, connection); }
+bool OwnConnectionMap::add(const FlowTuple& connection) { return write(map_fd_, connection); }
 
 void OwnConnectionMap::remove(const FlowTuple& connection) {
     const auto key = connection.to_key();

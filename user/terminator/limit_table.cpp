@@ -1,9 +1,14 @@
 #include "terminator/limit_table.h"
 
 #include <algorithm>
-#include <charconv>
 #include <type_traits>
 #include <variant>
+
+#include "base/limit_value.h"
+#include "protocol/boundary_proof.h"
+#include "replay/tls_context.h"
+#include "terminator/descriptor_message.h"
+#include "terminator/plan_message.h"
 
 namespace umbra {
 
@@ -15,93 +20,184 @@ constexpr std::size_t kWorkerMemory = 24 * kMiB;    // but a worker has at least
 constexpr std::size_t kProcessBandwidth = 1024 * kMiB;
 constexpr std::size_t kWorkerBandwidth = 256 * kMiB;  // flows may gather on one worker
 
-enum class Kind { count, bytes, time };
+using Kind = LimitKind;
+
+using Reassembly = ReassemblyLimits;
+using Replay = ReplayLimits;
+using Protocol = ProtocolLimits;
+
+static_assert(std::is_same_v<TimeNs, std::uint64_t>);
+
+using Field = std::variant<Bound Reassembly::*, TimeNs Reassembly::*, Bound Replay::*, TimeNs Replay::*,
+                           Bound Protocol::*, Bound wire::ChunkedLimits::*>;
 
 struct Limit {
     const char* name;
     Kind kind;
+    Field field;
+    Action action;
+    const char* counter;
     const char* meaning;
-    std::variant<std::size_t ReassemblyLimits::*, std::size_t ReplayLimits::*> field;
 };
-
-static_assert(std::is_same_v<TimeNs, std::size_t>, "times and sizes share one kind of field");
-
-constexpr Limit flow(const char* name, Kind kind, const char* meaning, std::size_t ReassemblyLimits::*field) {
-    return {name, kind, meaning, field};
-}
-constexpr Limit mirror(const char* name, Kind kind, const char* meaning, std::size_t ReplayLimits::*field) {
-    return {name, kind, meaning, field};
-}
 
 const Limit kLimits[] = {
-    flow("flows", Kind::count, "flows of a worker", &ReassemblyLimits::flows),
-    flow("handshakes", Kind::count, "handshakes of a worker without client data yet", &ReassemblyLimits::embryos),
-    flow("orphans", Kind::count, "flows of a worker whose server was not seen yet", &ReassemblyLimits::orphans),
-    flow("flow_segments", Kind::count, "out-of-order segments of a flow", &ReassemblyLimits::segments),
-    flow("flow_ooo", Kind::bytes, "out-of-order bytes of a flow", &ReassemblyLimits::ooo_bytes),
-    flow("flow_unacked", Kind::bytes, "bytes of a flow that wait for the server's ACK",
-         &ReassemblyLimits::unacked_bytes),
-    flow("flow_marks", Kind::count, "server answers of a flow that wait for the capture", &ReassemblyLimits::marks),
-    flow("orphan_bytes", Kind::bytes, "bytes of a flow whose server was not seen yet", &ReassemblyLimits::orphan_bytes),
-    flow("closed_flows", Kind::count, "closed flows that a worker remembers", &ReassemblyLimits::closed_flows),
-    flow("flow_hole", Kind::bytes, "how far ahead of the stream a segment may lie", &ReassemblyLimits::hole_bytes),
-    flow("reassembly_memory", Kind::bytes, "reassembly memory of a worker", &ReassemblyLimits::memory),
-    flow("flow_idle", Kind::time, "a silent flow is forgotten after", &ReassemblyLimits::idle_timeout),
-    flow("flow_closing", Kind::time, "a half-closed flow is forgotten after", &ReassemblyLimits::closing_timeout),
-    flow("closed_wait", Kind::time, "a closed flow is remembered for", &ReassemblyLimits::closed_timeout),
-    flow("server_wait", Kind::time, "client bytes wait for the server's packets before one-sided mode",
-         &ReassemblyLimits::wait_timeout),
-    flow("hole_wait", Kind::time, "one-sided mode: a hole is a gap after", &ReassemblyLimits::hole_timeout),
-    mirror("hold", Kind::bytes, "a request up to this size is sent only when it is whole", &ReplayLimits::hold_bytes),
-    mirror("hold_time", Kind::time, "an HTTP/2 request that has not ended is begun at the mirror after",
-           &ReplayLimits::hold_time),
-    mirror("flow_queue", Kind::bytes, "queued for the mirror of a flow", &ReplayLimits::flow_queue_bytes),
-    mirror("flow_requests", Kind::count, "requests queued for the mirror of a flow", &ReplayLimits::flow_requests),
-    mirror("flow_streams", Kind::count, "HTTP/2 requests of a flow that the mirror has not answered yet",
-           &ReplayLimits::flow_streams),
-    mirror("queue_memory", Kind::bytes, "queued for mirrors by a worker", &ReplayLimits::total_queue_bytes),
-    mirror("connections", Kind::count, "connections of a worker to mirrors", &ReplayLimits::connections),
-    mirror("mirror_bandwidth", Kind::bytes, "bytes per second of a worker to all mirrors", &ReplayLimits::bandwidth),
-    mirror("connect_timeout", Kind::time, "for a connection to the mirror", &ReplayLimits::connect_timeout),
-    mirror("response_timeout", Kind::time, "without progress of a request at the mirror",
-           &ReplayLimits::response_timeout),
-    mirror("connection_idle", Kind::time, "an idle connection to the mirror is closed after",
-           &ReplayLimits::idle_timeout),
-    mirror("breaker_pause", Kind::time, "longest pause for a mirror that refuses connections",
-           &ReplayLimits::breaker_longest_pause),
+    // Flows of a worker.
+    {"flows", Kind::count, &Reassembly::flows, Action::refuse_flow, "flow_table", "flows of a worker"},
+    {"handshakes", Kind::count, &Reassembly::embryos, Action::skip, "midstream",
+     "handshakes of a worker without client data yet; past it the oldest is forgotten"},
+    {"orphans", Kind::count, &Reassembly::orphans, Action::forget_oldest, "no_handshake",
+     "flows of a worker whose server was not seen yet"},
+    {"closed_flows", Kind::count, &Reassembly::closed_flows, Action::forget_oldest, "no_handshake",
+     "closed flows that a worker remembers, to know what comes late"},
+    {"reassembly_memory", Kind::bytes, &Reassembly::memory, Action::abandon_flow, "memory",
+     "reassembly memory of a worker; past it the flow that waits longest goes"},
+    // One flow.
+    {"flow_segments", Kind::count, &Reassembly::segments, Action::abandon_flow, "ooo_segments",
+     "out-of-order segments of a flow"},
+    {"flow_ooo", Kind::bytes, &Reassembly::ooo_bytes, Action::abandon_flow, "ooo_bytes",
+     "out-of-order bytes of a flow"},
+    {"flow_unacked", Kind::bytes, &Reassembly::unacked_bytes, Action::abandon_flow, "unacknowledged",
+     "bytes of a flow that wait for the server's ACK"},
+    {"flow_marks", Kind::count, &Reassembly::marks, Action::skip, "gap",
+     "server answers of a flow that wait for the capture; past it one proves no boundary"},
+    {"orphan_bytes", Kind::bytes, &Reassembly::orphan_bytes, Action::drop_packet, "no_handshake",
+     "bytes of a flow whose server was not seen yet"},
+    {"flow_hole", Kind::bytes, &Reassembly::hole_bytes, Action::drop_packet, "out_of_window",
+     "how far ahead of the stream a segment may lie"},
+    {"flow_idle", Kind::time, &Reassembly::idle_timeout, Action::forget_oldest, "idle",
+     "a silent flow is forgotten after"},
+    {"flow_closing", Kind::time, &Reassembly::closing_timeout, Action::forget_oldest, "client_closed",
+     "a half-closed flow is forgotten after"},
+    {"closed_wait", Kind::time, &Reassembly::closed_timeout, Action::forget_oldest, "no_handshake",
+     "a closed flow is remembered for"},
+    {"server_wait", Kind::time, &Reassembly::wait_timeout, Action::begin_early, "status: one_sided_flows",
+     "client bytes wait for the server's packets before one-sided mode"},
+    {"hole_wait", Kind::time, &Reassembly::hole_timeout, Action::skip, "gap", "one-sided mode: a hole is a gap after"},
+    // What the client says.
+    {"request_head", Kind::bytes, &Protocol::head_bytes, Action::abandon_flow, "http_head_size",
+     "head of an HTTP/1 request"},
+    {"chunk_extension", Kind::bytes, &wire::ChunkedLimits::extension_bytes, Action::abandon_flow, "http_ambiguous",
+     "extensions of one chunk"},
+    {"chunk_trailer", Kind::bytes, &wire::ChunkedLimits::trailer_bytes, Action::abandon_flow, "http_ambiguous",
+     "trailer section of a chunked body"},
+    {"protocol_memory", Kind::bytes, &Protocol::held_bytes, Action::abandon_flow, "memory",
+     "heads in pieces and HTTP/2 decoders of a worker"},
+    {"http2_streams", Kind::count, &Protocol::open_streams, Action::shed_request, "stream_limit",
+     "HTTP/2 streams that a client has not ended; past it the quietest is given up"},
+    {"header_list", Kind::bytes, &Protocol::header_list_bytes, Action::shed_request, "header_size",
+     "names and values of an HTTP/2 head, and 128 bytes for each field"},
+    {"header_block", Kind::bytes, &Protocol::header_block_bytes, Action::abandon_flow, "header_size",
+     "HTTP/2 HEADERS with its CONTINUATIONs, as they came"},
+    // Mirrors.
+    {"hold", Kind::bytes, &Replay::hold_bytes, Action::begin_early, "-",
+     "a request up to this size is sent only when it is whole"},
+    {"hold_time", Kind::time, &Replay::hold_time, Action::begin_early, "-",
+     "an HTTP/2 request that has not ended is begun at the mirror after"},
+    {"flow_queue", Kind::bytes, &Replay::flow_queue_bytes, Action::shed_request, "flow_queue",
+     "queued for the mirror of a flow"},
+    {"flow_requests", Kind::count, &Replay::flow_requests, Action::shed_request, "flow_queue",
+     "requests queued for the mirror of a flow"},
+    {"flow_streams", Kind::count, &Replay::flow_streams, Action::shed_request, "stream_limit",
+     "HTTP/2 requests of a flow that the mirror has not answered yet"},
+    {"queue_memory", Kind::bytes, &Replay::total_queue_bytes, Action::shed_request, "total_queue",
+     "queued for mirrors by a worker"},
+    {"connections", Kind::count, &Replay::connections, Action::shed_request, "connection_limit",
+     "connections of a worker to mirrors"},
+    {"mirror_bandwidth", Kind::bytes, &Replay::bandwidth, Action::shed_request, "mirror_rate",
+     "bytes per second of a worker to all mirrors"},
+    {"connect_timeout", Kind::time, &Replay::connect_timeout, Action::shed_request, "connect_timeout",
+     "for a connection to the mirror"},
+    {"response_timeout", Kind::time, &Replay::response_timeout, Action::shed_request, "response_timeout",
+     "without progress of a request at the mirror"},
+    {"connection_idle", Kind::time, &Replay::idle_timeout, Action::close_connection, "-",
+     "an idle connection to the mirror is closed after"},
+    {"breaker_failures", Kind::count, &Replay::breaker_failures, Action::open_breaker, "breaker_open",
+     "connections in a row that the mirror refuses"},
+    {"breaker_first_pause", Kind::time, &Replay::breaker_first_pause, Action::open_breaker, "breaker_open",
+     "first pause for a mirror that refuses connections"},
+    {"breaker_pause", Kind::time, &Replay::breaker_longest_pause, Action::open_breaker, "breaker_open",
+     "longest pause for a mirror that refuses connections"},
 };
 
+struct PolicyLimit {
+    const char* name;
+    const char* field;  // of the policy, and a value that is reached at once
+    Action action;
+    const char* counter;
+    const char* meaning;
+};
+
+constexpr PolicyLimit kPolicyLimits[] = {
+    {"policy_connections", "limits.connections: 1", Action::shed_request, "connection_limit",
+     "connections of a worker to one mirror"},
+    {"policy_in_flight", "limits.inFlight: 1", Action::shed_request, "mirror_in_flight",
+     "requests that one mirror has not answered to a worker"},
+    {"policy_queued_bytes", "limits.queuedBytes: 1", Action::shed_request, "mirror_queue",
+     "queued for one mirror by a worker"},
+    {"policy_bytes_per_second", "limits.bytesPerSecond: 1", Action::shed_request, "mirror_rate",
+     "bytes per second of a worker to one mirror"},
+    {"policy_connect", "timeouts.connect: 1ms", Action::shed_request, "connect_timeout",
+     "for a connection to one mirror"},
+    {"policy_response", "timeouts.response: 1ms", Action::shed_request, "response_timeout",
+     "without progress of a request at one mirror"},
+    {"policy_idle", "timeouts.idle: 1ms", Action::close_connection, "-",
+     "an idle connection to one mirror is closed after"},
+};
+
+constexpr FixedLimit kFixedLimits[] = {
+    {"blind_turns", Kind::count, BoundaryProof::kMaxBlindTurns, Action::abandon_flow, "midstream",
+     "a flow joined in the middle that shows no HTTP", "answers that are no HTTP while a boundary is sought"},
+    {"tls_sessions", Kind::count, TlsContext::kSessions, Action::forget_oldest, "-", "a server name more",
+     "TLS sessions that a mirror's context remembers"},
+    {"plan_bytes", Kind::bytes, kMaxPlanBytes, Action::refuse_document, "log", "a larger plan",
+     "a plan on its way to the terminator"},
+    {"setup_bytes", Kind::bytes, kMaxMessageText, Action::refuse_start, "log", "a longer message",
+     "the first message to a terminator that was not forked"},
+};
+
+template <class Limits, class T>
+auto& part(Limits& limits, T Reassembly::*field) {
+    return limits.reassembly.*field;
+}
+template <class Limits, class T>
+auto& part(Limits& limits, T Replay::*field) {
+    return limits.replay.*field;
+}
+template <class Limits, class T>
+auto& part(Limits& limits, T Protocol::*field) {
+    return limits.protocol.*field;
+}
+template <class Limits, class T>
+auto& part(Limits& limits, T wire::ChunkedLimits::*field) {
+    return limits.protocol.chunked.*field;
+}
+
 std::uint64_t read(const TerminatorLimits& limits, const Limit& limit) {
-    if (const auto* field = std::get_if<0>(&limit.field)) return limits.reassembly.*(*field);
-    return limits.replay.*std::get<1>(limit.field);
+    return std::visit([&](auto field) -> std::uint64_t { return part(limits, field); }, limit.field);
 }
 
 void write(TerminatorLimits& limits, const Limit& limit, std::uint64_t value) {
-    if (const auto* field = std::get_if<0>(&limit.field))
-        limits.reassembly.*(*field) = value;
-    else
-        limits.replay.*std::get<1>(limit.field) = value;
+    std::visit([&](auto field) { part(limits, field) = value; }, limit.field);
 }
 
-std::uint64_t factor(Kind kind, std::string_view unit) {
-    if (kind == Kind::time) {
-        if (unit == "ms") return kMillisecond;
-        if (unit == "s") return kSecond;
-        return unit == "m" ? 60 * kSecond : 0;
-    }
-    if (unit.empty()) return 1;
-    if (unit == "k") return 1024;
-    if (unit == "M") return kMiB;
-    return unit == "G" ? 1024 * kMiB : 0;
+// Null: a time, which has no switch of its own.
+Bound* bound(TerminatorLimits& limits, const Limit& limit) {
+    return std::visit(
+        [&](auto field) -> Bound* {
+            if constexpr (std::is_same_v<decltype(part(limits, field)), Bound&>) return &part(limits, field);
+            return nullptr;
+        },
+        limit.field);
 }
 
-std::string print(Kind kind, std::uint64_t value) {
-    if (kind == Kind::time)
-        return value % kSecond == 0 ? std::to_string(value / kSecond) + "s"
-                                    : std::to_string(value / kMillisecond) + "ms";
-    if (kind == Kind::bytes && value % kMiB == 0) return std::to_string(value / kMiB) + "M";
-    if (kind == Kind::bytes && value % 1024 == 0) return std::to_string(value / 1024) + "k";
-    return std::to_string(value);
+std::uint32_t forced(const TerminatorLimits& limits, const Limit& limit) {
+    return std::visit(
+        [&](auto field) -> std::uint32_t {
+            if constexpr (std::is_same_v<decltype(part(limits, field)), const Bound&>)
+                return part(limits, field).forced_every();
+            return 0;
+        },
+        limit.field);
 }
 
 const Limit* find(std::string_view name) {
@@ -110,8 +206,10 @@ const Limit* find(std::string_view name) {
     return found == end ? nullptr : found;
 }
 
-Error usage(std::string_view assignment, const std::string& cause, const std::string& hint) {
-    return {ErrorCode::usage, "set limit '" + std::string(assignment) + "': " + cause, hint};
+// A time is reached at once when it is as short as can be.
+std::string force_switch(const Limit& limit) {
+    return limit.kind == Kind::time ? "--limit " + std::string(limit.name) + "=1ms"
+                                    : "--force " + std::string(limit.name);
 }
 
 }  // namespace
@@ -119,38 +217,56 @@ Error usage(std::string_view assignment, const std::string& cause, const std::st
 TerminatorLimits default_limits(unsigned workers) {
     TerminatorLimits limits;
     const auto share = std::max(kProcessMemory / std::max(workers, 1u), kWorkerMemory);
-    limits.reassembly.memory = std::min(limits.reassembly.memory, share);
+    limits.reassembly.memory = std::min<std::size_t>(limits.reassembly.memory, share);
     limits.replay.total_queue_bytes = share;
     limits.replay.bandwidth = std::max(kProcessBandwidth / std::max(workers, 1u), kWorkerBandwidth);
-    limits.replay.flow_queue_bytes = std::min(limits.replay.flow_queue_bytes, share);
+    limits.replay.flow_queue_bytes = std::min<std::size_t>(limits.replay.flow_queue_bytes, share);
     return limits;
 }
 
-Result<void> set_limit(TerminatorLimits& limits, std::string_view assignment) {
-    const auto equals = assignment.find('=');
-    const auto* limit = find(assignment.substr(0, equals));
-    if (equals == std::string_view::npos) return usage(assignment, "no value", "write NAME=VALUE");
-    if (limit == nullptr)
-        return usage(assignment, "no limit has this name", "'umbra status' lists the limits and their names");
-    const auto text = assignment.substr(equals + 1);
-    std::uint64_t number = 0;
-    const auto [rest, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-    const auto unit = factor(limit->kind, text.substr(static_cast<std::size_t>(rest - text.data())));
-    if (failure != std::errc{} || unit == 0)
-        return usage(assignment, "not a value of its kind",
-                     limit->kind == Kind::time ? "write a time such as 500ms, 15s or 2m"
-                                               : "write a number, with k, M or G for multiples of 1024");
-    std::uint64_t value = 0;
-    if (__builtin_mul_overflow(number, unit, &value) || value == 0 || value > (1ULL << 50))
-        return usage(assignment, "out of range", "a limit is finite and above zero");
-    write(limits, *limit, value);
+bool is_limit(std::string_view name) { return find(name) != nullptr; }
+
+Result<void> set_limit(TerminatorLimits& limits, std::string_view text) {
+    const auto assignment = split_assignment(text);
+    const auto* limit = find(assignment.name);
+    if (limit == nullptr) return unknown_limit(assignment);
+    const auto value = read_limit(assignment, limit->kind);
+    if (!value) return value.error();
+    write(limits, *limit, *value);
     return {};
 }
 
-std::vector<LimitRow> list_limits(const TerminatorLimits& limits) {
-    std::vector<LimitRow> rows;
+Result<void> force_limit(TerminatorLimits& limits, std::string_view text) {
+    const auto assignment = split_assignment(text);
+    const auto* limit = find(assignment.name);
+    if (limit == nullptr) return unknown_limit(assignment);
+    Bound* const forced = bound(limits, *limit);
+    if (forced == nullptr) return limit_usage(assignment, "a limit of time", "set it: '" + force_switch(*limit) + "'");
+    std::uint64_t every = 1;
+    if (assignment.has_value) {
+        const auto number = read_limit(assignment, Kind::count);
+        if (!number) return number.error();
+        every = *number;
+    }
+    if (every > UINT32_MAX) return limit_usage(assignment, "out of range", "write NAME=N for every N-th check");
+    forced->force(static_cast<std::uint32_t>(every));
+    return {};
+}
+
+std::vector<ExceptionRow> list_limits(const TerminatorLimits& limits) {
+    std::vector<ExceptionRow> rows;
     for (const auto& entry : kLimits)
-        rows.push_back({entry.name, print(entry.kind, read(limits, entry)), entry.meaning});
+        rows.push_back({entry.name, print_limit(entry.kind, read(limits, entry)), entry.action, entry.counter,
+                        force_switch(entry), entry.meaning, forced(limits, entry)});
+    return rows;
+}
+
+std::vector<ExceptionRow> list_other_limits() {
+    std::vector<ExceptionRow> rows;
+    for (const auto& limit : kPolicyLimits)
+        rows.push_back({limit.name, "the worker's", limit.action, limit.counter,
+                        "MirrorPolicy " + std::string(limit.field), limit.meaning});
+    std::ranges::move(fixed_rows(kFixedLimits), std::back_inserter(rows));
     return rows;
 }
 

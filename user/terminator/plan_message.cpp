@@ -15,8 +15,6 @@ namespace umbra {
 
 namespace {
 
-constexpr std::uint64_t kMaxPlanBytes = 256ULL << 20;
-
 Error os_failure(const std::string& attempt) { return {ErrorCode::failure, attempt + ": " + std::strerror(errno), {}}; }
 
 std::string encode(const PlanMessage& message) {

@@ -12,6 +12,8 @@
 
 namespace umbra {
 
+inline constexpr std::uint64_t kMaxPlanBytes = 256ULL << 20;
+
 struct PlanMessage {
     std::uint64_t generation = 0;
     rules::Plan plan;

@@ -20,7 +20,8 @@ public:
         MutedFlows& muted;
         umbra_worker_row& row;
     };
-    explicit SessionFactory(const Stages& stages) : stages_(stages), protocol_{*this, stages.row} {}
+    SessionFactory(const Stages& stages, const ProtocolLimits& limits)
+        : stages_(stages), protocol_{*this, stages.row, limits} {}
 
     std::unique_ptr<StreamSink> open(const FlowTuple& tuple, OpenKind kind, TimeNs now) override;
     umbra_ledger_row* row(const FlowTuple& tuple) override { return stages_.plan.flow_row(tuple); }

@@ -31,9 +31,11 @@ Error malformed() {
 }
 
 std::string encode(const TerminatorOptions& options) {
-    Json limits = Json::array();
-    for (const auto& row : list_limits({options.reassembly, options.replay}))
+    Json limits = Json::array(), forced = Json::array();
+    for (const auto& row : list_limits({options.reassembly, options.replay, options.protocol})) {
         limits.push_back(row.name + "=" + row.value);
+        if (row.forced > 0) forced.push_back(row.name + "=" + std::to_string(row.forced));
+    }
     return Json{{"version", UMBRA_VERSION},
                 {"workers", options.workers.size()},
                 {"queue_length", options.queue_length},
@@ -41,7 +43,8 @@ std::string encode(const TerminatorOptions& options) {
                 {"lost_per_million", options.injected_loss.per_million},
                 {"loss_seed", options.injected_loss.seed},
                 {"hash_seed", options.reassembly.hash_seed},
-                {"limits", std::move(limits)}}
+                {"limits", std::move(limits)},
+                {"forced", std::move(forced)}}
         .dump();
 }
 
@@ -60,16 +63,24 @@ bool read_number(const Json& json, const char* name, Number& value) {
     return true;
 }
 
-Result<void> read_limits(const Json& json, TerminatorOptions& options) {
-    TerminatorLimits limits{options.reassembly, options.replay};
-    const auto list = json.find("limits");
+Result<void> read_list(const Json& json, const char* name, TerminatorLimits& limits,
+                       Result<void> (*use)(TerminatorLimits&, std::string_view)) {
+    const auto list = json.find(name);
     if (list == json.end() || !list->is_array()) return malformed();
     for (const Json& assignment : *list) {
         if (!assignment.is_string()) return malformed();
-        if (auto set = set_limit(limits, assignment.get<std::string>()); !set) return set;
+        if (auto used = use(limits, assignment.get_ref<const std::string&>()); !used) return used;
     }
+    return {};
+}
+
+Result<void> read_limits(const Json& json, TerminatorOptions& options) {
+    TerminatorLimits limits{options.reassembly, options.replay, options.protocol};
+    if (auto read = read_list(json, "limits", limits, set_limit); !read) return read;
+    if (auto read = read_list(json, "forced", limits, force_limit); !read) return read;
     options.reassembly = limits.reassembly;
     options.replay = limits.replay;
+    options.protocol = limits.protocol;
     return {};
 }
 

@@ -37,7 +37,8 @@ public:
                                         .index = i,
                                         .injected_loss = options_.injected_loss,
                                         .reassembly = options_.reassembly,
-                                        .replay = options_.replay});
+                                        .replay = options_.replay,
+                                        .protocol = options_.protocol});
             if (!worker) return worker.error();
             workers_.push_back(std::move(*worker));
         }

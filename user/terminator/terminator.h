@@ -10,6 +10,7 @@
 #include "base/result.h"
 #include "base/unique_fd.h"
 #include "capture/loss_injector.h"
+#include "protocol/limits.h"
 #include "reassembly/limits.h"
 #include "replay/limits.h"
 
@@ -30,6 +31,7 @@ struct TerminatorOptions {
     InjectedLoss injected_loss;
     ReassemblyLimits reassembly;
     ReplayLimits replay;
+    ProtocolLimits protocol;
 };
 
 // Blocks until the end. Called in a process of its own, before it has threads, with its privileges already dropped.

@@ -37,7 +37,7 @@ Worker::Worker(Setup setup, Wakeup wakeup)
       muted_(setup_.muted_fd),
       own_(setup_.own_fd),
       replayer_({io_, plan_, own_, row_}, setup_.replay),
-      sessions_({plan_, replayer_, muted_, row_}),
+      sessions_({plan_, replayer_, muted_, row_}, setup_.protocol),
       reassembler_(setup_.reassembly, setup_.one_sided ? Mode::one_sided : Mode::strict, sessions_, row_),
       barrier_(setup_.queue_length),
       loss_(setup_.injected_loss, setup_.index) {}

@@ -38,6 +38,7 @@ public:
         InjectedLoss injected_loss;
         ReassemblyLimits reassembly;
         ReplayLimits replay;
+        ProtocolLimits protocol;
     };
     static Result<std::unique_ptr<Worker>> make(Setup setup);
     ~Worker() override;

@@ -9,8 +9,6 @@ namespace umbra::wire {
 namespace {
 
 constexpr std::uint8_t kMaxSizeDigits = 15;
-constexpr std::uint32_t kMaxExtensionBytes = 4 * 1024;
-constexpr std::uint32_t kMaxTrailerBytes = 64 * 1024;
 
 int hex_value(char c) {
     if (c >= '0' && c <= '9') return c - '0';
@@ -59,11 +57,11 @@ bool ChunkedCheck::step(char c) {
         case State::trailer_name:
         case State::trailer_value:
         case State::trailer_lf:
-            return ++trailer_ <= kMaxTrailerBytes && trailer_step(c);
+            return !limits_->trailer_bytes.exceeded_by(++trailer_) && trailer_step(c);
         case State::last_lf:
             return expect(c, '\n', State::done);
         default:
-            return ++extension_ <= kMaxExtensionBytes && extension_step(c);
+            return !limits_->extension_bytes.exceeded_by(++extension_) && extension_step(c);
     }
 }
 

@@ -7,18 +7,28 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/bound.h"
 #include "wire/http1_fault.h"
 
 namespace umbra::wire {
 
+struct ChunkedLimits {
+    Bound extension_bytes = 4 * 1024;  // of one chunk
+    Bound trailer_bytes = 64 * 1024;   // of a body
+};
+inline const ChunkedLimits kDefaultChunkedLimits;
+
 class ChunkedCheck {
 public:
+    // The limits outlive it.
+    explicit ChunkedCheck(const ChunkedLimits& limits = kDefaultChunkedLimits) : limits_(&limits) {}
+
     struct Step {
         std::size_t consumed = 0;  // on a fault: bytes before the offending one
         bool done = false;
         HttpFault fault = HttpFault::none;
     };
-    void begin() { *this = {}; }
+    void begin() { *this = ChunkedCheck(*limits_); }
     Step feed(std::string_view bytes);
 
 private:
@@ -50,6 +60,7 @@ private:
     bool after_extension(char c);
     bool expect(char c, char wanted, State next);
 
+    const ChunkedLimits* limits_;
     State state_ = State::size_first;
     std::uint64_t left_ = 0;       // of the current chunk's data
     std::uint32_t extension_ = 0;  // bytes of extensions of this chunk

@@ -17,6 +17,9 @@ class RequestParser {
 public:
     using BodyStep = ChunkedCheck::Step;
 
+    // The limits outlive it.
+    explicit RequestParser(const ChunkedLimits& limits = kDefaultChunkedLimits) : chunks_(limits) {}
+
     // head ends with its empty line (see HeadEnd). A request without body is over with its head.
     HttpFault head(std::string_view head, Http1Head& out);
     // The bytes after the head, until done.

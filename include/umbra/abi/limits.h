@@ -8,6 +8,7 @@
 #define UMBRA_MAX_SOURCES 65536       /* source prefixes in one generation */
 #define UMBRA_MAX_MUTED 65536         /* flows whose cloning the terminator stopped (LRU) */
 #define UMBRA_MAX_OWN 65536           /* the terminator's own connections that the loop guard knows */
+#define UMBRA_MAX_DEVICES 4096        /* that programs are attached to */
 #define UMBRA_MAX_WORKERS 64
 #define UMBRA_GENERATIONS 2           /* the live one and the one being written */
 #define UMBRA_MAX_VLAN_TAGS 2

@@ -43,6 +43,7 @@ struct Course {
 const PressureValues kCalm = one(Pressure::cpu, 0.01);
 const PressureValues kHot = one(Pressure::cpu, 0.9);
 
+// Limits: trip_cpu, trip_memory, trip_capture_loss, trip_mirror_errors, trip_softnet.
 TEST(Trip, EachThresholdHalvesTheShareThreeTimesAndThenPauses) {
     const struct {
         Pressure pressure;

@@ -98,6 +98,7 @@ TEST_F(CliTest, HelpAndVersionSucceedOnStandardOutput) {
     }
 }
 
+// Limits: workers.
 TEST_F(CliTest, WrongUsageIsTwo) {
     for (const std::vector<std::string>& arguments :
          std::vector<std::vector<std::string>>{{},
@@ -110,6 +111,8 @@ TEST_F(CliTest, WrongUsageIsTwo) {
                                                {"run", "--mode", "lazy"},
                                                {"run", "--workers", "65"},
                                                {"run", "--workers", "0"},
+                                               {"run", "--force", "nothing"},
+                                               {"run", "--limit", "capture_queue=0"},
                                                {"run", "--trip", "cpu=fast"},
                                                {"run", "--trip", "disk=1%"},
                                                {"pause", "now"},

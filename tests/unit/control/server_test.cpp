@@ -67,6 +67,7 @@ TEST_F(ServerTest, CarriesFailures) {
     EXPECT_EQ(response->hint, "a hint");
 }
 
+// Limits: control_request.
 TEST_F(ServerTest, CarriesRequestsUpToTheLimitAndRefusesLarger) {
     start();
     const std::string frame = encode(Json{{"verb", "v"}, {"text", ""}});
@@ -104,6 +105,7 @@ TEST_F(ServerTest, RefusesWhatIsNoRequest) {
     EXPECT_TRUE(ask(path(), {{"verb", "still here"}}));
 }
 
+// Limits: control_deadline.
 TEST_F(ServerTest, HalfRequestsEndAtTheDeadlineAndBlockNobody) {
     start(milliseconds(300));
     RawClient silent(path()), header_only(path()), half(path());
@@ -116,6 +118,7 @@ TEST_F(ServerTest, HalfRequestsEndAtTheDeadlineAndBlockNobody) {
     EXPECT_EQ(half.receive_all(), "");
 }
 
+// Limits: control_clients.
 TEST_F(ServerTest, TooManyClientsAreToldSoAndPlacesComeBack) {
     start();
     std::vector<std::unique_ptr<RawClient>> clients;
@@ -142,6 +145,7 @@ TEST_F(ServerTest, ClientsThatVanishAreForgotten) {
     ASSERT_TRUE(served) << served.error().message;
 }
 
+// Limits: control_response.
 TEST_F(ServerTest, ResponsesAboveTheLimitBecomeAnError) {
     start();
     const auto response = ask(path(), {{"verb", "huge"}});

@@ -166,6 +166,7 @@ TEST(ApiClient, ASilentStreamIsFound) {
     EXPECT_EQ(client.client->under_way(), 0u);
 }
 
+// Limits: api_patience.
 TEST(ApiClient, AnAnswerThatNeverComesIsFound) {
     FakeApi api([&](const HttpRequest&, int) { return true; });
     Client client(api.url());
@@ -177,6 +178,7 @@ TEST(ApiClient, AnAnswerThatNeverComesIsFound) {
     EXPECT_EQ(answer.failure, "the server was silent for more than 1 s");
 }
 
+// Limits: api_body, api_line.
 TEST(ApiClient, BodiesAndLinesAreBounded) {
     FakeApi api([&](const HttpRequest& request, int fd) {
         const std::string much(5000, 'x');

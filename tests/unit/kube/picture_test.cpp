@@ -77,6 +77,7 @@ TEST(Picture, TheSlowerOfTwoWatchesDoesNotTurnAnObjectBack) {
     EXPECT_EQ(all(picture).objects, (std::vector<std::string>{"restored"}));
 }
 
+// Limits: cluster_objects.
 TEST(Picture, PastItsLimitsNewObjectsAreLeftOutAndCounted) {
     PictureLimits limits;
     limits.objects = 2;
@@ -89,6 +90,7 @@ TEST(Picture, PastItsLimitsNewObjectsAreLeftOutAndCounted) {
     EXPECT_EQ(picture.complaint(1), "");
 }
 
+// Limits: cluster_bytes.
 TEST(Picture, PastItsBytesNothingGrows) {
     PictureLimits limits;
     limits.bytes = 1000;
@@ -99,6 +101,7 @@ TEST(Picture, PastItsBytesNothingGrows) {
     EXPECT_LE(picture.bytes(), 1000u);
 }
 
+// Limits: cluster_object_bytes.
 TEST(Picture, ATooLargeStateTakesTheOldOneAway) {
     PictureLimits limits;
     limits.object_bytes = 10;
@@ -132,6 +135,7 @@ TEST(FeedWriter, WritesWhatTheLoaderReads) {
     EXPECT_TRUE(read(changes_frame({}, false, true, Json())).health.is_null());
 }
 
+// Limits: feed_frame.
 TEST(FrameReader, TakesFramesApartAndRefusesLongOnes) {
     FrameReader reader;
     const std::string two = frame("demand", Json::object()) + frame("report", Json::object());
@@ -231,6 +235,7 @@ TEST(FeedSession, HealthComesWhenItChangedAndAtMostOnceASecond) {
     EXPECT_FALSE(synced_only) << "nothing has changed";
 }
 
+// Limits: feed_objects.
 TEST(FeedSession, ManyObjectsGoOutInSeveralFramesAndSyncedComesLast) {
     SessionWorld world;
     for (int i = 0; i < 2500; ++i) world.picture.put(1, pod(std::to_string(i)), "{}", 1);

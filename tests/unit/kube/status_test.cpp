@@ -143,6 +143,7 @@ TEST(NodeReports, OldLeasesOfLostNodesAndOtherLeasesDoNotCount) {
     EXPECT_FALSE(nodes.complete());
 }
 
+// Limits: node_report.
 TEST(NodeLease, ALongReportIsShortenedToWhatAnAnnotationTakes) {
     Report report;
     for (int i = 0; i < 2000; ++i) {

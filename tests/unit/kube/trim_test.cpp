@@ -118,6 +118,7 @@ TEST(Trim, WrongTypesInsideAreTakenAsAbsent) {
     EXPECT_EQ(pod["status"], Json::object());
 }
 
+// Limits: api_depth.
 TEST(JsonText, DepthIsBoundedAndManagedFieldsAreNotBuilt) {
     const auto nested = [](int depth) { return std::string(depth, '[') + std::string(depth, ']'); };
     EXPECT_TRUE(parse_json(nested(64)));
@@ -148,6 +149,7 @@ TEST(Scopes, FollowTheDemand) {
     EXPECT_EQ(scopes_for({}, "n").size(), 5u);
 }
 
+// Limits: namespace_watches.
 TEST(Scopes, EverythingAndVeryManyNamespacesAreWatchedTogether) {
     Demand demand;
     demand.everything = true;

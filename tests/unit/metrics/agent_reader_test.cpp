@@ -79,6 +79,7 @@ TEST(AgentReader, AsksAgainWhenTheAnswerIsOld) {
     EXPECT_THAT(audience.got[1]->exposition, HasSubstr("\numbra_exporter_asked_total 2\n"));
 }
 
+// Limits: agent_patience.
 TEST(AgentReader, OnePatienceForBothVerbsAndAFailureIsSharedToo) {
     asio::io_context io;
     Agent agent;

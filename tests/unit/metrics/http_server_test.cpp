@@ -115,6 +115,7 @@ TEST_F(HttpServerTest, KeepsTheConnectionAndTakesRequestsThatCameTogether) {
     EXPECT_THAT(keeper.receive(), testing::AllOf(HasSubstr("the agent answers\n"), EndsWith("rules are in force\n")));
 }
 
+// Limits: http_head.
 TEST_F(HttpServerTest, RefusesWhatIsNoRequestAndHeadsAboveTheLimit) {
     start();
     EXPECT_THAT(client().send("\x16\x03\x01 no HTTP\r\n\r\n").receive(), StartsWith("HTTP/1.1 400 "));
@@ -128,6 +129,7 @@ TEST_F(HttpServerTest, ABodyIsNotReadAndEndsTheConnection) {
                 testing::AllOf(StartsWith("HTTP/1.1 200 "), HasSubstr("Connection: close"), EndsWith("answers\n")));
 }
 
+// Limits: http_head_time.
 TEST_F(HttpServerTest, EndsSilentAndSlowClientsAfterTheirTime) {
     start({.head_time = milliseconds(50)});
     EXPECT_EQ(client().receive(), "");
@@ -136,6 +138,20 @@ TEST_F(HttpServerTest, EndsSilentAndSlowClientsAfterTheirTime) {
     EXPECT_THAT(idle.send("GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n").receive(), EndsWith("answers\n"));
 }
 
+// Limits: http_write_time.
+TEST_F(HttpServerTest, EndsAClientThatDoesNotReadItsAnswers) {
+    start({.write_time = milliseconds(50)});
+    constexpr int kRequests = 200'000;
+    std::string many;
+    for (int i = 0; i < kRequests; ++i) many += "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n";
+    Client deaf = client();
+    deaf.send(many);
+    EXPECT_THAT(get("/healthz"), StartsWith("HTTP/1.1 200 "));
+    const std::string got = deaf.receive();
+    EXPECT_LT(got.size(), kRequests * std::string("HTTP/1.1 200 OK\r\n").size());
+}
+
+// Limits: http_clients.
 TEST_F(HttpServerTest, ANewClientTakesThePlaceOfTheOldestThatKeepsItWaiting) {
     start({.connections = 3, .head_time = std::chrono::hours(1)});
     std::vector<Client> silent;

@@ -154,6 +154,7 @@ TEST_F(Streams, WrongChecksumsAreTheNetworkCardsOrDamage) {
     EXPECT_EQ(bytes()[0], 'X');
 }
 
+// Limits: open_files.
 TEST_F(Streams, ManyStreamsAtOnceWithFewOpenFiles) {
     Packets packets;
     for (std::size_t step = 0; step < 9; ++step)
@@ -183,6 +184,7 @@ TEST_F(Streams, FewerDescriptorsThanWishedFor) {
     for (std::size_t number = 0; number < 60; ++number) EXPECT_EQ(bytes(number), kRequest);
 }
 
+// Limits: capture_streams.
 TEST_F(Streams, BeyondItsLimitTheIndexSaysSo) {
     Packets packets;
     for (std::uint16_t port = 1; port <= 5; ++port) append(packets, connection(kRequest, port));

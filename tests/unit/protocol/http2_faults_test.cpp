@@ -269,7 +269,7 @@ TEST(Http2Faults, ThePrefaceIsExact) {
 }
 
 TEST(Http2Faults, AListOfTheLimitPasses) {
-    const std::size_t limit = ProtocolLimits{}.header_list_bytes, overhead = ProtocolLimits{}.field_overhead;
+    const std::size_t limit = ProtocolLimits{}.header_list_bytes, overhead = kFieldOverhead;
     for (const bool fits : {true, false}) {
         Fields fields = request_fields("GET", "/a");
         std::size_t size = 0;

@@ -205,6 +205,7 @@ TEST(Join, EveryCutOfAJoinedStreamGivesTheSame) {
     }
 }
 
+// Limits: blind_turns.
 TEST(Join, AFlowWithoutAnyHttpIsGivenUp) {
     FlowHarness harness(OpenKind::midstream);
     for (int turn = 0; turn < 100 && harness.muted() == 0; ++turn) {
@@ -310,9 +311,9 @@ TEST(HeldBytes, WhatAllFlowsHoldIsBounded) {
 TEST(HeldBytes, AConnectionOfHttp2CountsItsDecoder) {
     FlowHarness harness;
     harness.sink.take_http2();
-    harness.context.limits.held_bytes = harness.context.limits.http2_bytes;
+    harness.context.limits.held_bytes = kDecoderBytes;
     harness.data("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-    EXPECT_EQ(harness.context.held, harness.context.limits.http2_bytes);
+    EXPECT_EQ(harness.context.held, kDecoderBytes);
     harness.close();
 }
 

@@ -102,7 +102,8 @@ struct Reading {
 Reading read(const std::string& input, bool probe) {
     umbra_ledger_row row{};
     test::RecordingSink sink(row, {});
-    Http1Splitter splitter(sink, row, 64 * 1024);
+    const ProtocolLimits limits;
+    Http1Splitter splitter(sink, row, limits);
     std::string_view rest = input;
     const auto feed = [&](std::string_view text) { return text.substr(splitter.feed(as_bytes(text), 1)); };
     rest = feed(rest);

@@ -214,6 +214,7 @@ TEST(Limits, Marks) {
     finish(wire);
 }
 
+// Limits: flow_idle.
 TEST(Limits, IdleFlowsAndEmbryosExpire) {
     Wire wire(Mode::strict);
     wire.handshake();
@@ -231,6 +232,7 @@ TEST(Limits, IdleFlowsAndEmbryosExpire) {
     finish(wire);
 }
 
+// Limits: flow_closing.
 TEST(Limits, AClosingFlowExpiresSooner) {
     Wire wire(Mode::strict);
     wire.handshake();
@@ -240,6 +242,39 @@ TEST(Limits, AClosingFlowExpiresSooner) {
     EXPECT_FALSE(wire.record()->closed);
     wire.wait(2 * kSecond);
     EXPECT_EQ(wire.record()->close_kind, CloseKind::finished);
+    finish(wire);
+}
+
+// Limits: closed_wait.
+TEST(Limits, AClosedFlowIsForgotten) {
+    for (const bool waits : {false, true}) {
+        ReassemblyLimits limits;
+        limits.closed_timeout = kMillisecond;
+        Wire wire(Mode::strict, limits);
+        wire.handshake();
+        wire.client(0, "bye", kAck | kFin);
+        wire.server(4, "", kAck | kFin);
+        wire.drained();
+        if (waits) wire.wait(kSecond);
+        wire.client(0, "bye");
+        wire.wait(2 * kSecond);
+        EXPECT_EQ(wire.observer.dropped(Reason::duplicate), waits ? 0u : 3u);
+        EXPECT_EQ(wire.observer.dropped(Reason::no_handshake), waits ? 3u : 0u);
+        finish(wire);
+    }
+}
+
+// Limits: hole_wait.
+TEST(Limits, AHoleThatNothingFillsIsAGap) {
+    ReassemblyLimits limits;
+    limits.hole_timeout = kMillisecond;
+    Wire wire(Mode::one_sided, limits);
+    wire.syn();
+    wire.client(0, "a");
+    wire.client(5, "b");
+    EXPECT_EQ(wire.script(), "a");
+    wire.wait(2 * kSecond);
+    EXPECT_EQ(wire.script(), "a[gap 4]b");
     finish(wire);
 }
 

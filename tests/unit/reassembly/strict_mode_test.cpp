@@ -122,6 +122,7 @@ TEST_F(Strict, DataReadBeforeTheSynAckIsKept) {
     EXPECT_EQ(wire.record()->kind, OpenKind::handshake);
 }
 
+// Limits: server_wait.
 TEST_F(Strict, FallsBackWhenTheServerStaysInvisible) {
     wire.handshake();
     wire.client(0, "hello");

@@ -142,6 +142,7 @@ TEST(Http2, ASmallRequestIsSentWhenItIsWhole) {
     EXPECT_EQ(harness.mirrored(), 1u);
 }
 
+// Limits: hold_time.
 TEST(Http2, AnOpenRequestIsBegunAfterTheHoldTimeAndStreams) {
     Http2Harness harness;
     Http2Server server(harness.io);

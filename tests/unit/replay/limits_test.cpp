@@ -87,6 +87,24 @@ TEST(Limits, ConnectionsAreBoundedAndIdleOnesMakeRoom) {
     EXPECT_EQ(harness.worker.connections, 3u);
 }
 
+// What the loop guard cannot list would be mirrored again.
+TEST(Limits, AConnectionThatTheLoopGuardDoesNotTakeIsNotUsed) {
+    ReplayHarness harness;
+    ScriptedServer server(harness.io);
+    harness.mirror_to({&server});
+    harness.router.choice.guard = true;
+    harness.own.full = true;
+    for (int i = 0; i < 10; ++i) harness.data(get("/x"));
+    harness.settle();
+    EXPECT_EQ(harness.lost(Reason::connection_limit), 10u);
+    EXPECT_TRUE(server.received().empty());
+    harness.own.full = false;
+    harness.data(get("/y"));
+    harness.settle();
+    EXPECT_EQ(harness.mirrored(), 1u) << "no breaker has opened";
+}
+
+// Limits: connection_idle.
 TEST(Limits, IdleConnectionsAreClosed) {
     ReplayHarness harness;
     ScriptedServer server(harness.io);
@@ -116,6 +134,7 @@ TEST(Limits, AMirrorThatStopsReadingTimesOut) {
     EXPECT_EQ(harness.worker.queued_bytes, 0u);
 }
 
+// Limits: breaker_first_pause, breaker_pause.
 TEST(Breaker, OpensDoublesAndCloses) {
     const ReplayLimits limits;
     Breaker breaker(limits);

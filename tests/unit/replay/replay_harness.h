@@ -40,13 +40,16 @@ public:
 
 class OwnRecorder : public OwnConnections {
 public:
-    void add(const FlowTuple& tuple) override {
+    bool add(const FlowTuple& tuple) override {
+        if (full) return false;
         ++added;
         EXPECT_TRUE(now.insert(tuple).second);
         EXPECT_NE(tuple.client.port, 0);
+        return true;
     }
     void remove(const FlowTuple& tuple) override { EXPECT_EQ(now.erase(tuple), 1u); }
     std::set<FlowTuple> now;
+    bool full = false;
     int added = 0;
 };
 

@@ -53,6 +53,7 @@ TEST(RateAccount, TakesFromTheMirrorAndTheWorkerOrFromNeither) {
     EXPECT_FALSE(first.take(1, 2 * kSecond)) << "its own rate would allow it";
 }
 
+// Limits: policy_in_flight.
 TEST(MirrorLimits, RequestsInFlight) {
     ReplayHarness harness;
     ScriptedServer server(harness.io);
@@ -73,6 +74,7 @@ TEST(MirrorLimits, RequestsInFlight) {
     EXPECT_EQ(harness.mirrored(), 3u);
 }
 
+// Limits: policy_connections.
 TEST(MirrorLimits, Connections) {
     ReplayHarness harness;
     ScriptedServer server(harness.io), other(harness.io);
@@ -96,6 +98,7 @@ TEST(MirrorLimits, Connections) {
     harness.until([&] { return other.requests().size() == 1; });
 }
 
+// Limits: policy_queued_bytes.
 TEST(MirrorLimits, QueuedBytesOfAllFlowsTogether) {
     ReplayHarness harness;
     ScriptedServer server(harness.io);
@@ -130,6 +133,7 @@ TEST(MirrorLimits, QueuedBytesOfARawFlow) {
     EXPECT_EQ(harness.worker.queued_bytes, 0u);
 }
 
+// Limits: policy_bytes_per_second.
 TEST(MirrorLimits, ARateShedsWholeRequests) {
     ReplayHarness harness;
     ScriptedServer server(harness.io);
@@ -247,6 +251,7 @@ TEST(MirrorSettings, EqualOnesOfANewPlanKeepConnectionsAndAccounts) {
     EXPECT_EQ(server.sessions.size(), 2u) << "what a connection is made with is one";
 }
 
+// Limits: policy_connect.
 TEST(MirrorTimeouts, ToConnect) {
     ReplayHarness harness;
     BlackHole hole(harness.io);
@@ -260,6 +265,7 @@ TEST(MirrorTimeouts, ToConnect) {
     EXPECT_EQ(harness.lost(Reason::connect_timeout), 1u);
 }
 
+// Limits: policy_response, policy_idle.
 TEST(MirrorTimeouts, ToRespondAndToStayIdle) {
     ReplayHarness harness;
     ScriptedServer server(harness.io);

@@ -222,6 +222,7 @@ TEST_F(TlsHandshake, SessionsAreResumedForTheSameNameOnly) {
     }
 }
 
+// Limits: tls_sessions.
 TEST_F(TlsHandshake, SessionsAreBounded) {
     TlsServer server(io, authority.issue("DNS:*.v2.test"));
     server.only_version(TLS1_2_VERSION);

@@ -44,6 +44,7 @@ TEST(Trouble, AnotherEndpointIsTriedWhenOneIsDead) {
     EXPECT_EQ(harness.mirrored(), 12u);
 }
 
+// Limits: connect_timeout.
 TEST(Trouble, ABlackHoleTimesOutAndWhatWaitedIsDropped) {
     ReplayHarness harness;
     BlackHole hole(harness.io);
@@ -57,6 +58,7 @@ TEST(Trouble, ABlackHoleTimesOutAndWhatWaitedIsDropped) {
     EXPECT_EQ(harness.lost(Reason::connect_timeout), 3u);
 }
 
+// Limits: response_timeout.
 TEST(Trouble, AMirrorThatNeverAnswersTimesOut) {
     ReplayHarness harness;
     ScriptedServer server(harness.io);

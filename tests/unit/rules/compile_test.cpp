@@ -197,6 +197,7 @@ TEST(Compile, WarnsOfRingsOfMirrors) {
     EXPECT_TRUE(has_finding(ring.diagnostics, Severity::warning, "RouteRule default/ba is part of a ring"));
 }
 
+// Limits: candidates.
 TEST(CompileLimits, Candidates) {
     const auto rules = [](int count) {
         std::string text = kHttpbin;
@@ -214,6 +215,7 @@ TEST(CompileLimits, Candidates) {
     EXPECT_NE(crowded.diagnostics.at(0).line, 0u);
 }
 
+// Limits: rules.
 TEST(CompileLimits, Rules) {
     std::string text;
     for (int i = 0; i < UMBRA_MAX_RULES; ++i)
@@ -224,6 +226,7 @@ TEST(CompileLimits, Rules) {
     EXPECT_TRUE(has_finding(more.diagnostics, Severity::error, "RouteRule default/z: more than 256 rules"));
 }
 
+// Limits: endpoints, sources.
 TEST(CompileLimits, EndpointsAndSources) {
     const auto registry = [](unsigned count) {
         std::string text;

@@ -43,6 +43,7 @@ TEST(Load, RefusesTwoDifferentObjectsOfOneKey) {
     EXPECT_TRUE(load_text(kHttpbin + rule("r", kToV2) + rule("r", kToV2)).ok);
 }
 
+// Limits: object_bytes.
 TEST(Load, RefusesAnObjectAboveTheLimit) {
     const auto big = rule("r", kToV2) + "# " + std::string(kMaxObjectBytes, 'x') + "\n";
     EXPECT_TRUE(has_finding(load_text(big).diagnostics, Severity::error, "the object is larger than 1048576 bytes"));

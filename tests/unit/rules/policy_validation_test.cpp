@@ -237,6 +237,7 @@ TEST(PolicyValidationReport, WarnsOfWhatHasNoEffect) {
     }
 }
 
+// Limits: policy_mirrors.
 TEST(PolicyValidationReport, BoundsTheNumberOfMirrors) {
     std::string list;
     for (int i = 0; i < 16; ++i) list += "  - {name: m" + std::to_string(i) + "}\n";

@@ -113,6 +113,7 @@ TEST(TextDiff, ShowsLinesWithContext) {
     EXPECT_EQ(diff_lines("a\nb\nc\n", "b\nc\nd\n"), "-a\n b\n c\n+d\n");
 }
 
+// Limits: diff_cells.
 TEST(TextDiff, IsBounded) {
     std::string before, after;
     for (int i = 0; i < 5000; ++i) {
@@ -131,6 +132,7 @@ TEST(Diagnostic, PrintsLikeACompiler) {
     EXPECT_EQ(print_diagnostics({{Severity::note, "f", 1, 1, "", "m", ""}}, true), "f:1:1: note: m\n");
 }
 
+// Limits: findings.
 TEST(Diagnostics, AreSortedUniqueAndBounded) {
     Diagnostics diagnostics;
     diagnostics.add(Severity::warning, {"b", {1, 1}}, "", "x");

@@ -77,6 +77,7 @@ TEST(YamlReader, ExpandsAliases) {
     EXPECT_EQ(result.documents[0].root.value("b")->value("k")->text, "v");
 }
 
+// Limits: alias_values.
 TEST(YamlReader, BoundsAliases) {
     std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";
     for (int i = 1; i < 10; ++i) {
@@ -94,6 +95,7 @@ TEST(YamlReader, RefusesAnAliasInsideItsOwnValue) {
         has_finding(read("a: &x [*x]\n").diagnostics, Severity::error, "an alias inside the value that it names"));
 }
 
+// Limits: document_depth.
 TEST(YamlReader, BoundsDepth) {
     const auto nested = [](std::size_t depth) {
         return "a: " + std::string(depth, '[') + std::string(depth, ']') + "\n";

@@ -207,7 +207,7 @@ public:
 
 private:
     Selection choose(const FlowTuple&, const RequestHead*, TimeNs) override { return {{&choice_, 1}}; }
-    void add(const FlowTuple&) override {}
+    bool add(const FlowTuple&) override { return true; }
     void remove(const FlowTuple&) override {}
 
     rules::MirrorTarget target_;

@@ -3,11 +3,14 @@
 
 #include <gtest/gtest.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "terminator/descriptor_message.h"
 #include "terminator/limit_table.h"
+#include "terminator/plan_message.h"
 
 namespace umbra {
 namespace {
@@ -44,7 +47,11 @@ TerminatorOptions sample(unsigned workers) {
     EXPECT_TRUE(set_limit(limits, "flows=77"));
     EXPECT_TRUE(set_limit(limits, "response_timeout=1500ms"));
     options.reassembly = limits.reassembly;
+    EXPECT_TRUE(set_limit(limits, "request_head=9k"));
+    EXPECT_TRUE(force_limit(limits, "connections=3"));
+    EXPECT_TRUE(force_limit(limits, "chunk_trailer"));
     options.replay = limits.replay;
+    options.protocol = limits.protocol;
     options.reassembly.hash_seed = 0xfedcba9876543210u;
     return options;
 }
@@ -63,6 +70,10 @@ TEST(SetupMessage, EverythingArrives) {
         EXPECT_EQ(got->reassembly.flows, 77u);
         EXPECT_EQ(got->reassembly.hash_seed, 0xfedcba9876543210u);
         EXPECT_EQ(got->replay.response_timeout, 1500 * kMillisecond);
+        EXPECT_EQ(got->protocol.head_bytes, 9216u);
+        EXPECT_EQ(got->replay.connections.forced_every(), 3u);
+        EXPECT_EQ(got->protocol.chunked.trailer_bytes.forced_every(), 1u);
+        EXPECT_EQ(got->reassembly.flows.forced_every(), 0u);
         EXPECT_EQ(value_of(got->ledger), 1u);
         EXPECT_EQ(value_of(got->own), 4u);
         ASSERT_EQ(got->workers.size(), workers);
@@ -83,14 +94,35 @@ TEST(SetupMessage, TheAnswerGoesBackOverTheChannel) {
     EXPECT_FALSE(read_setup_answer(channel.loader.get()));
 }
 
+// Limits: setup_bytes.
+TEST(SetupMessage, ALongOneIsRefused) {
+    auto channel = make_channel();
+    const std::string text(kMaxMessageText + 1, ' ');
+    ASSERT_GT(::send(channel.loader.get(), text.data(), text.size(), 0), 0);
+    const auto got = receive_setup(std::move(channel.terminator));
+    ASSERT_FALSE(got);
+    EXPECT_NE(got.error().message.find("too large"), std::string::npos) << got.error().message;
+}
+
+// Limits: plan_bytes.
+TEST(PlanMessage, ALargePlanIsRefusedWithoutReadingIt) {
+    auto channel = make_channel();
+    const UniqueFd file(::memfd_create("plan", MFD_CLOEXEC));
+    ASSERT_EQ(::ftruncate(file.get(), static_cast<off_t>(kMaxPlanBytes) + 1), 0);
+    ASSERT_TRUE(send_message(channel.loader.get(), "P", {file.get()}, "plan"));
+    const auto got = receive_plan(channel.terminator.get());
+    ASSERT_FALSE(got);
+    EXPECT_NE(got.error().message.find("impossible size"), std::string::npos) << got.error().message;
+}
+
 TEST(SetupMessage, NothingMalformedIsTaken) {
     const std::string head = R"({"version":")" UMBRA_VERSION R"(",)";
     for (const std::string& text :
          {std::string("{}"), std::string("nonsense"), std::string(R"({"version":"0"})"),
           head + R"("workers":1,"queue_length":1,"one_sided":false,"lost_per_million":0,"loss_seed":1,"hash_seed":1,)"
-                 R"("limits":[]})",  // no descriptors
+                 R"("limits":[],"forced":[]})",  // no descriptors
           head + R"("workers":0,"queue_length":1,"one_sided":false,"lost_per_million":0,"loss_seed":1,"hash_seed":1,)"
-                 R"("limits":[]})"}) {
+                 R"("limits":[],"forced":[]})"}) {
         auto channel = make_channel();
         ASSERT_GT(::send(channel.loader.get(), text.data(), text.size(), 0), 0);
         EXPECT_FALSE(receive_setup(std::move(channel.terminator))) << text;

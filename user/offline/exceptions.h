@@ -1,0 +1,12 @@
+// What happens at the limits of this folder.
+#pragma once
+
+#include <vector>
+
+#include "base/exception_row.h"
+
+namespace umbra::offline {
+
+std::vector<ExceptionRow> list_limits();
+
+}  // namespace umbra::offline

@@ -46,6 +46,8 @@ std::optional<Reason> MirrorConnection::start(ConnectionEvents& user) {
         breaker().failed(shared_.now, permission_);
         return refused;
     }
+    shared_.connections.make_room();
+    make_room_for_one(target_->connections);
     user_ = &user;
     socket_ = socket;
     started_at_ = shared_.now;

@@ -34,6 +34,14 @@ Pipeline::Pipeline(const Parts& parts)
 
 Pipeline::~Pipeline() = default;
 
+Result<void> Pipeline::use_plan(const PlanMessage& message) {
+    try {
+        return plan_.replace(message);
+    } catch (const std::bad_alloc&) {
+        return out_of_memory("use plan");
+    }
+}
+
 // Allocates nothing until everything is given back.
 void Pipeline::shed() noexcept {
     reserve_.reset();

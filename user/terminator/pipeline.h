@@ -37,6 +37,8 @@ public:
     Pipeline(const Pipeline&) = delete;
     Pipeline& operator=(const Pipeline&) = delete;
 
+    // An error changes nothing.
+    Result<void> use_plan(const PlanMessage& message);
     // References are good until a step fails.
     PlanView& plan() { return plan_; }
     Reassembler& reassembler() { return stages_->reassembler; }

@@ -1,10 +1,7 @@
 #include "terminator/worker.h"
 
-#include <new>
-
 #include "flow/decode.h"
 #include "flow/server_record.h"
-#include "terminator/out_of_memory.h"
 
 namespace umbra {
 
@@ -63,11 +60,7 @@ void Worker::begin() {
 }
 
 Result<void> Worker::use_plan(const PlanMessage& message) {
-    try {
-        if (auto used = pipeline_.plan().replace(message); !used) return used;
-    } catch (const std::bad_alloc&) {
-        return out_of_memory("use plan");
-    }
+    if (auto used = pipeline_.use_plan(message); !used) return used;
     row_.generation = message.generation;
     return {};
 }

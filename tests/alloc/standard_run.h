@@ -30,18 +30,19 @@ struct RunRecord {
 
 class StandardRun {
 public:
-    StandardRun();
+    explicit StandardRun(bool changes_plan = true);
     RunRecord play();
 
 private:
     CapturedClient client(const char* origin);
+    void start();
     void event(const std::function<void()>& step);
     void pump();
     void tick(TimeNs by);
     void change_plan(const char* environment);
     void settle();
 
-    void speak_http1();
+    void speak_http1(const char* plan);
     void lose_a_segment();
     void join_midstream();
     void be_ambiguous();
@@ -52,6 +53,7 @@ private:
     void judge_ledger();
     void judge_servers();
 
+    const bool changes_plan_;
     asio::io_context io_, server_io_;
     TimeNs now_ = 1000 * kSecond;
     std::uint16_t next_port_ = 40000;

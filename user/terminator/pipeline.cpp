@@ -38,7 +38,7 @@ Result<void> Pipeline::use_plan(const PlanMessage& message) {
     try {
         return plan_.replace(message);
     } catch (const std::bad_alloc&) {
-        return out_of_memory("use plan");
+        return Error{ErrorCode::failure, "out of memory", {}};  // no text that would have to be allocated
     }
 }
 

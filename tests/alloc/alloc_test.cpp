@@ -35,6 +35,7 @@ namespace {
 
 constexpr std::uint64_t kRuns = 2000;
 constexpr std::uint64_t kBurst = 40, kBurstStep = 25, kColdStep = 10;
+constexpr int kKept = 20;  // OpenSSL keeps the texts of its last 16 errors
 
 // Shared with the processes.
 struct Progress {
@@ -66,11 +67,13 @@ public:
     void make(std::uint64_t n, std::uint64_t how_many) {
         judge(n, run(n, how_many));
         if (living_blocks() == living_) return;
-        // Something that is made once, when it is needed first, or something that is left each time?
-        const std::int64_t once = living_blocks();
-        run(n, how_many);
-        living_ = living_blocks();
-        if (living_ != once) complain(n, std::to_string(living_ - once) + " blocks were not given back");
+        // Something that is kept for the next time, or something that is left each time?
+        for (int again = 0; again < kKept && living_blocks() != living_; ++again) {
+            living_ = living_blocks();
+            run(n, how_many);
+        }
+        if (living_blocks() != living_)
+            complain(n, std::to_string(living_blocks() - living_) + " blocks were not given back");
     }
     bool wrong() const { return wrong_ > 0; }
 
@@ -112,7 +115,7 @@ protected:
         for (unsigned i = 0; i < processes; ++i) {
             const pid_t child = ::fork();
             if (child == 0) {
-                ::_exit(is_right(share, i) && UMBRA_TEST_LEAKS() == 0 ? 0 : 1);
+                ::_exit(static_cast<int>(!is_right(share, i)) | static_cast<int>(UMBRA_TEST_LEAKS() != 0));
             }
             children.push_back(child);
         }
@@ -174,7 +177,7 @@ TEST_F(AllocationFailure, EveryOne) {
 
 TEST_F(AllocationFailure, ManyInARow) { every(kBurstStep, kBurst); }
 
-// What is made once in a process fails, too.
+// What is made once in a process fails, too; but for OpenSSL's tables, which a terminator makes at its start.
 TEST_F(AllocationFailure, TheFirstOfAProcess) {
     const std::uint64_t runs = kRuns / kColdStep;
     for (std::uint64_t begin = 0; begin < runs; begin += cores_) {

@@ -41,6 +41,8 @@ void edit(rules::MirrorSettings& settings, const std::string& environment) {
 }  // namespace
 
 StandardRun::StandardRun(bool changes_plan) : changes_plan_(changes_plan), ledger_(UMBRA_MAX_RULES) {
+    Pipeline::prepare_process();
+    for (ScriptedServer* server : {&http1_, &second_, &raw_}) server->read_bytes = 16 * 1024;
     raw_.on_request = nullptr;
     raw_.on_data = [](ScriptedServer::Session& session) { session.send("+PONG\r\n"); };
 }

@@ -5,6 +5,7 @@
 #include <iterator>
 #include <limits>
 
+#include "base/thread_scratch.h"
 #include "protocol/grpc_metadata.h"
 #include "wire/nghttp2_memory.h"
 
@@ -20,7 +21,7 @@ constexpr std::string_view kSettingsAck("\0\0\0\4\1\0\0\0\0", 9);
 std::string_view text(const std::uint8_t* at, std::size_t size) { return {reinterpret_cast<const char*>(at), size}; }
 
 // Views of the fields of the block at hand live for one call, so a thread's flows share the room for them.
-thread_local std::vector<HeaderField> views;
+std::vector<HeaderField>& views_of_thread() { return thread_scratch<std::vector<HeaderField>, Http2Session>(); }
 
 struct Options {
     Options() {
@@ -159,6 +160,7 @@ bool Http2Session::store(std::string_view name, std::string_view value, bool nev
 }
 
 std::span<const HeaderField> Http2Session::fields() {
+    std::vector<HeaderField>& views = views_of_thread();
     views.clear();
     const std::string_view all = text_;
     std::size_t at = 0;

@@ -1,9 +1,12 @@
 #include "terminator/pipeline.h"
 
+#include <openssl/rand.h>
+#include <openssl/ssl.h>
 #include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include "base/settle.h"
+#include "edit/redaction.h"
 #include "terminator/out_of_memory.h"
 
 #include "umbra/abi/limits.h"
@@ -23,6 +26,12 @@ Pipeline::Stages::Stages(Pipeline& pipeline)
     : replayer({pipeline.parts_.io, pipeline.plan_, pipeline.own_, pipeline.parts_.row}, pipeline.parts_.replay),
       sessions({pipeline.plan_, replayer, pipeline.muted_, pipeline.parts_.row}),
       reassembler(pipeline.parts_.reassembly, pipeline.parts_.mode, sessions, pipeline.parts_.row) {}
+
+void Pipeline::prepare_process() {
+    unsigned char byte = 0;
+    if (OPENSSL_init_ssl(0, nullptr) != 1 || RAND_bytes(&byte, 1) != 1) throw std::bad_alloc();
+    edit::secret_digest({});
+}
 
 Pipeline::Pipeline(const Parts& parts)
     : parts_(parts),

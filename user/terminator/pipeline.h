@@ -32,6 +32,8 @@ public:
         ReassemblyLimits reassembly;
         ReplayLimits replay;
     };
+    // Once, before the first: OpenSSL does not survive a lack of memory while it makes its own tables.
+    static void prepare_process();
     explicit Pipeline(const Parts& parts);
     ~Pipeline();
     Pipeline(const Pipeline&) = delete;

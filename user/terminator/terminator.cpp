@@ -105,6 +105,7 @@ private:
 
 Result<void> run_terminator(TerminatorOptions options) try {
     std::signal(SIGPIPE, SIG_IGN);
+    Pipeline::prepare_process();
     auto ledger = loader::MappedArray<umbra_ledger_row>::map(options.ledger.get());
     if (!ledger) return ledger.error();
     auto rows = loader::MappedArray<umbra_worker_row>::map(options.worker_rows.get());

@@ -1,5 +1,6 @@
 #include "terminator/worker.h"
 
+#include "base/thread_scratch.h"
 #include "flow/decode.h"
 #include "flow/server_record.h"
 
@@ -46,6 +47,7 @@ void Worker::run() {
         io_.run();
     })) {
     }
+    ThreadScratch::release();
 }
 
 // Also where memory ran out inside a turn of the event loop.

@@ -19,21 +19,28 @@ std::string post(const std::string& target, const std::string& body) {
 
 }  // namespace
 
-std::vector<std::string> http1_requests() {
-    return {"GET /one?token=abc HTTP/1.1\r\nHost: v1\r\nAuthorization: Basic c2VjcmV0\r\n\r\n",
-            post("/two", noise(3000, 1)),
-            "PUT /three HTTP/1.1\r\nHost: v1\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n" + noise(1024, 2) +
-                "\r\n5\r\nhello\r\n0\r\nx-trailer: yes\r\n\r\n",
-            "GET /four HTTP/1.1\r\nHost: v1\r\n\r\n", post("/five", noise(100'000, 3))};
+const std::vector<std::string>& http1_requests() {
+    static const std::vector<std::string> made{
+        "GET /one?token=abc HTTP/1.1\r\nHost: v1\r\nAuthorization: Basic c2VjcmV0\r\n\r\n",
+        post("/two", noise(3000, 1)),
+        "PUT /three HTTP/1.1\r\nHost: v1\r\nTransfer-Encoding: chunked\r\n\r\n400\r\n" + noise(1024, 2) +
+            "\r\n5\r\nhello\r\n0\r\nx-trailer: yes\r\n\r\n",
+        "GET /four HTTP/1.1\r\nHost: v1\r\n\r\n", post("/five", noise(100'000, 3))};
+    return made;
 }
 
 std::string smuggled_request() {
     return "POST /bad HTTP/1.1\r\nHost: v1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n";
 }
 
-std::string raw_session() { return "*1\r\n$4\r\nPING\r\n" + noise(20'000, 4); }
+const std::string& raw_session() {
+    static const std::string made = "*1\r\n$4\r\nPING\r\n" + noise(20'000, 4);
+    return made;
+}
 
-std::string http2_session() {
+namespace {
+
+std::string make_http2_session() {
     constexpr unsigned kHeaders = NGHTTP2_HEADERS;
     Http2Client client;
     client.get(1, "/h2/get");
@@ -45,6 +52,13 @@ std::string http2_session() {
     client.post(7, "/h2/cancelled").data(7, "never").reset(7);
     client.get(9, "/h2/last");
     return client.bytes;
+}
+
+}  // namespace
+
+const std::string& http2_session() {
+    static const std::string made = make_http2_session();
+    return made;
 }
 
 }  // namespace umbra::test

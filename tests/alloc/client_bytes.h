@@ -7,10 +7,10 @@
 namespace umbra::test {
 
 // HTTP/1.1: with bodies by length and in chunks, the last one above the size that replay holds back.
-std::vector<std::string> http1_requests();
+const std::vector<std::string>& http1_requests();
 std::string smuggled_request();  // two servers may read it differently
-std::string raw_session();
+const std::string& raw_session();
 // HTTP/2: unary and streaming calls with trailers, one that the client cancels.
-std::string http2_session();
+const std::string& http2_session();
 
 }  // namespace umbra::test

@@ -123,7 +123,7 @@ void StandardRun::speak_http1(const char* plan) {
 }
 
 void StandardRun::lose_a_segment() {
-    const auto requests = http1_requests();
+    const auto& requests = http1_requests();
     auto speaker = client(kHttp);
     speaker.connect();
     speaker.say(requests[1].substr(0, 1000));

@@ -11,6 +11,7 @@ export PATH := /usr/lib/ccache:/usr/sbin:/sbin:$(PATH)
 include scripts/build.mk
 include scripts/test.mk
 include scripts/fuzz.mk
+include scripts/sanitize.mk
 
 .PHONY: all help bpf user demo test test-unit test-bpf test-integration test-kubernetes test-fresh test-long fuzz bench lint \
 	format check vmlinux install install-deps image clean

@@ -58,12 +58,3 @@ $(DIFFERENTIAL_TESTS): $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/differ
 	@mkdir -p $(@D)
 	$(Q)$(CXX) $(CXXFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
 		-lgtest_main -lgtest -lgmock $(LDLIBS)
-
-# Allocations that fail: the terminator's stages with a malloc of the test's own. Not with BUILD/tests: `sanitize` runs it.
-ALLOC_TEST := $(BUILD)/bin/alloc
-ALLOC_LIBS := $(foreach f,$(UPTO_terminator),$(call lib,$(f)))
-$(ALLOC_TEST): $(patsubst %.cpp,$(BUILD)/obj/%.o,$(wildcard tests/alloc/*.cpp)) $(ALLOC_LIBS)
-	$(say) LINK $@
-	@mkdir -p $(@D)
-	$(Q)$(CXX) $(CXXFLAGS) -Wl,--wrap=mmap -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group \
-		-lgtest_main -lgtest -lgmock $(LDLIBS)

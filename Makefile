@@ -13,7 +13,7 @@ include scripts/test.mk
 include scripts/fuzz.mk
 include scripts/sanitize.mk
 
-.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-kubernetes test-fresh test-long fuzz bench lint \
+.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-kubernetes test-fresh test-long sanitize fuzz bench lint \
 	format check vmlinux install install-deps image clean
 
 all: $(BUILD)/umbra ## build build/umbra (needs `make install-deps` once)
@@ -52,6 +52,9 @@ test-kubernetes: $(BUILD)/umbra ## against an API server: UMBRA_TEST_KUBECONFIG 
 
 fuzz: ## search for inputs that break the parsers, SECONDS=600 per target (clang)
 	scripts/fuzz $(BUILD) $(SECONDS)
+
+sanitize: $(BUILD)/umbra ## ASan, UBSan, TSan, failing allocations; the whole agent (root, clang)
+	scripts/sanitize $(BUILD) --whole
 
 test-long: $(DIFFERENTIAL_TESTS) ## 1,000,000 random scripts, engine against kernel (root)
 	UMBRA_SUITE_LIMIT=7200 UMBRA_DIFFERENTIAL_SCRIPTS=$${UMBRA_DIFFERENTIAL_SCRIPTS:-1000000} \

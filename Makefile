@@ -12,8 +12,9 @@ export PATH := /usr/lib/ccache:/usr/sbin:/sbin:$(PATH)
 include scripts/build.mk
 include scripts/test.mk
 include scripts/fuzz.mk
+include scripts/sanitize.mk
 
-.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-kubernetes test-fresh test-long fuzz bench lint \
+.PHONY: all help bpf user demo test test-unit test-bpf test-integration test-kubernetes test-fresh test-long sanitize fuzz bench lint \
 	format check vmlinux install install-deps image clean
 
 all: $(BUILD)/umbra ## build build/umbra (needs `make install-deps` once)
@@ -52,6 +53,9 @@ test-kubernetes: $(BUILD)/umbra ## against an API server: UMBRA_TEST_KUBECONFIG 
 
 fuzz: ## search for inputs that break the parsers, SECONDS=600 per target (clang)
 	scripts/fuzz $(BUILD) $(SECONDS)
+
+sanitize: $(BUILD)/umbra ## ASan, UBSan, TSan, failing allocations; the whole agent (root, clang)
+	scripts/sanitize $(BUILD) --whole
 
 test-long: $(BUILD)/umbra $(INSTRUMENTS) $(DIFFERENTIAL_TESTS) $(BPF_TESTS) ## the long tests: hours (root)
 	UMBRA_SUITE_LIMIT=7200 UMBRA_BATTERY=long scripts/run-tests $(BUILD) bpf

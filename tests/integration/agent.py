@@ -1,4 +1,8 @@
-"""The agent under test: starts `umbra run` on a lab's node, calls the online verbs, reads the ledger."""
+"""The agent under test: starts `umbra run` on a lab's node, calls the online verbs, reads the ledger.
+
+UMBRA_TERMINATOR=PROGRAM: that program, started beside it, is the agent's terminator (scripts/sanitize).
+UMBRA_AGENT_ARGS: further arguments of every `umbra run`.
+"""
 import contextlib
 import json
 import os
@@ -15,6 +19,7 @@ from lab import LabError, run, wait_for
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 UNITS = ("flows", "requests", "bytes")
+OTHER_USER, OTHER_GROUP = 65532, 4242  # of a terminator that is started beside the agent
 
 
 def binary():
@@ -33,12 +38,12 @@ class Agent:
     def __init__(self, lab, *files, args=(), name="agent", role="node"):
         self.lab, self.role = lab, role
         self.files = [str(f) for f in files]
-        self.args = [str(a) for a in args]
+        self.args = [str(a) for a in args] + os.environ.get("UMBRA_AGENT_ARGS", "").split()
         if "--trip" not in self.args:  # on a slow machine the agent would shed by itself, rightly
             self.args += ["--trip", "off"]
         self.name = name
         self.socket = lab.dir / f"{name}.sock"
-        self.child = None
+        self.child = self.terminator = None
         self.ids = set()
 
     def __enter__(self):
@@ -55,6 +60,8 @@ class Agent:
         self.launch()
         try:
             wait_for(self.is_ready, timeout, "the agent's line with 'ready'")
+            if self.terminator:
+                wait_for(lambda: self.json("status")["terminator"] == "running", timeout, "the other terminator")
         except LabError as error:
             raise Wrong(f"the agent did not start: {error}\n{self.log()[-4000:]}") from None
         self.ids |= kernel_state.bpf_ids(self.pids())
@@ -64,8 +71,13 @@ class Agent:
         """Starts the process without waiting until it is ready."""
         self.log_start = len(self.log())
         files = [part for f in self.files for part in ("-f", f)]
-        self.child = self.lab.spawn(self.role, [binary(), "run", *files, "--socket", self.socket, *self.args],
-                                    self.name)
+        beside = os.environ.get("UMBRA_TERMINATOR")
+        place = self.lab.dir / f"{self.name}-terminator.sock"
+        args = [*self.args, *(["--terminator-socket", place, "--group", OTHER_GROUP] if beside else [])]
+        self.child = self.lab.spawn(self.role, [binary(), "run", *files, "--socket", self.socket, *args], self.name)
+        if beside and not self.terminator:
+            user = ["setpriv", f"--reuid={OTHER_USER}", f"--regid={OTHER_GROUP}", "--clear-groups"]
+            self.terminator = self.lab.spawn(self.role, [*user, beside, "terminator", "--socket", place], self.name)
 
     def is_ready(self):
         if re.search(r"\bready\b", self.log()[self.log_start:]):
@@ -105,6 +117,9 @@ class Agent:
             self.child.wait()
             raise Wrong(f"the agent did not end within {timeout} s of {sig.name}\n{self.log()[-2000:]}") from None
         wait_for(lambda: not any(alive(p) for p in pids), 5, "the end of the agent's other processes")
+        if self.terminator:
+            self.lab.kill(self.terminator, signal.SIGTERM, timeout)
+            self.terminator = None
         return self.child.returncode
 
     def kill_main(self):

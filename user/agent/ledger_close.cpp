@@ -5,7 +5,7 @@
 #include <cstring>
 #include <span>
 
-#include "base/ledger.h"
+#include "base/settle.h"
 
 namespace umbra::agent {
 
@@ -33,13 +33,6 @@ umbra_count accounted(const umbra_rule_counters& kernel) {
     return sum;
 }
 
-std::uint64_t settled(const umbra_ledger_row& row, Unit unit) {
-    std::uint64_t sum = row.mirrored.*unit;
-    for (unsigned reason = 0; reason < UMBRA_REASON_COUNT; ++reason)
-        sum += dropped_units(row, static_cast<Reason>(reason)).*unit;
-    return sum;
-}
-
 // Rows are nothing but 64-bit counters.
 template <class Row>
 std::span<const __u64> cells(const Row& row) {
@@ -62,7 +55,7 @@ void judge_rule(const RuleReading& reading, std::vector<std::string>& imbalances
     if (known.bytes != reading.kernel.seen.bytes)
         imbalances.push_back(difference(reading.rule + ": kernel bytes", reading.kernel.seen.bytes, known.bytes));
     for (const auto& [name, unit] : kUnits) {
-        const std::uint64_t found = settled(reading.row, unit) + reading.row.in_flight.*unit;
+        const std::uint64_t found = settled_units(reading.row, unit) + reading.row.in_flight.*unit;
         if (found != reading.row.seen.*unit)
             imbalances.push_back(difference(reading.rule + ": " + name, reading.row.seen.*unit, found));
     }
@@ -77,7 +70,7 @@ bool balanced(const umbra_rule_counters& kernel) {
 
 bool balanced(const umbra_ledger_row& row) {
     return std::ranges::all_of(kUnits, [&](const NamedUnit& named) {
-        return settled(row, named.unit) + row.in_flight.*named.unit == row.seen.*named.unit;
+        return settled_units(row, named.unit) + row.in_flight.*named.unit == row.seen.*named.unit;
     });
 }
 
@@ -108,14 +101,7 @@ void add(umbra_ledger_row& sum, const umbra_ledger_row& row) {
     for (std::size_t i = 0; i < from.size(); ++i) to[i] += from[i];
 }
 
-void settle_dead(umbra_ledger_row& row) {
-    for (const auto& [name, unit] : kUnits) {
-        const std::uint64_t known = settled(row, unit);
-        if (row.seen.*unit < known) row.seen.*unit = known;
-        dropped_units(row, Reason::shutdown).*unit += row.seen.*unit - known;
-        row.in_flight.*unit = 0;
-    }
-}
+void settle_dead(umbra_ledger_row& row) { settle_in_flight(row, Reason::shutdown); }
 
 LedgerVerdict close_ledger(const LedgerReading& reading) {
     LedgerVerdict verdict;

@@ -4,6 +4,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <string>
 
 #include "umbra/abi/version.h"
@@ -31,16 +32,21 @@ RingSource::~RingSource() { ring_buffer__free(ring_); }
 
 unsigned RingSource::drain() {
     const int records = ring_buffer__consume(ring_);
+    if (records == -ENOMEM) throw std::bad_alloc();
     return records > 0 ? static_cast<unsigned>(records) : 0;
 }
 
 int RingSource::on_sample(void* context, void* data, std::size_t size) {
     auto& source = *static_cast<RingSource*>(context);
-    if (valid_record(data, size))
-        source.sink_.on_record(*static_cast<const umbra_server_record*>(data));
-    else
-        source.sink_.on_bad_record();
-    return 0;
+    try {
+        if (valid_record(data, size))
+            source.sink_.on_record(*static_cast<const umbra_server_record*>(data));
+        else
+            source.sink_.on_bad_record();
+        return 0;
+    } catch (const std::bad_alloc&) {
+        return -ENOMEM;  // libbpf takes the record off the ring and stops; drain() goes on from here
+    }
 }
 
 }  // namespace umbra

@@ -30,7 +30,8 @@ public:
     ~RingSource();
 
     int fd() const { return map_.get(); }
-    // Hands every record that is there to the sink; no system call. Returns how many.
+    // Hands every record that is there to the sink; no system call. Returns how many. Passes on the
+    // std::bad_alloc of a sink, whose record is off the ring then.
     unsigned drain();
 
 private:

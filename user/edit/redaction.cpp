@@ -1,9 +1,11 @@
 #include "edit/redaction.h"
 
+#include <openssl/err.h>
 #include <openssl/evp.h>
 
 #include <algorithm>
 #include <array>
+#include <new>
 
 namespace umbra::edit {
 
@@ -86,7 +88,11 @@ void redact_parameter(std::string_view parameter, const RedactedItem& item, std:
 std::string secret_digest(std::string_view secret) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> digest{};
     unsigned size = 0;
-    EVP_Digest(secret.data(), secret.size(), digest.data(), &size, EVP_sha256(), nullptr);
+    // It fails for lack of memory alone, and leaves nothing that may be sent.
+    if (EVP_Digest(secret.data(), secret.size(), digest.data(), &size, EVP_sha256(), nullptr) != 1) {
+        ERR_clear_error();
+        throw std::bad_alloc();
+    }
     std::string out = "sha256:";
     for (std::size_t i = 0; i < kDigestBytes; ++i) {
         out += kHexDigits[digest[i] >> 4];

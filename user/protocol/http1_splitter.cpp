@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "base/thread_scratch.h"
+
 namespace umbra {
 
 namespace {
@@ -17,7 +19,7 @@ struct HeadScratch {
     wire::Http1Head parsed;
     RequestHead head;
 };
-thread_local HeadScratch scratch;
+HeadScratch& scratch_of_thread() { return thread_scratch<HeadScratch, HeadScratch>(); }
 
 // None of them is the end of another one.
 bool is_registered(std::string_view method) {
@@ -94,6 +96,7 @@ std::size_t Http1Splitter::feed_head(Bytes bytes, TimeNs now) {
 
 // Returns how many bytes of the view were taken, for a head that lies in the view; `head` and `after_head` adjoin.
 std::size_t Http1Splitter::begin_request(std::string_view head, Bytes after_head, TimeNs now) {
+    HeadScratch& scratch = scratch_of_thread();
     wire::Http1Head& parsed = scratch.parsed;
     if (const auto fault = parser_.head(head, parsed); fault != wire::HttpFault::none) {
         fail(reason_of(fault), now);

@@ -5,7 +5,9 @@
 #include <iterator>
 #include <limits>
 
+#include "base/thread_scratch.h"
 #include "protocol/grpc_metadata.h"
+#include "wire/nghttp2_memory.h"
 
 namespace umbra {
 
@@ -19,11 +21,11 @@ constexpr std::string_view kSettingsAck("\0\0\0\4\1\0\0\0\0", 9);
 std::string_view text(const std::uint8_t* at, std::size_t size) { return {reinterpret_cast<const char*>(at), size}; }
 
 // Views of the fields of the block at hand live for one call, so a thread's flows share the room for them.
-thread_local std::vector<HeaderField> views;
+std::vector<HeaderField>& views_of_thread() { return thread_scratch<std::vector<HeaderField>, Http2Session>(); }
 
 struct Options {
     Options() {
-        if (nghttp2_option_new(&option) != 0) return;
+        wire::throw_if_exhausted(nghttp2_option_new(&option));
         nghttp2_option_set_no_closed_streams(option, 1);
         nghttp2_option_set_max_continuations(option, kMaxContinuations);
         nghttp2_option_set_no_rfc9113_leading_and_trailing_ws_validation(option, 1);
@@ -38,7 +40,7 @@ struct Options {
 
 struct Http2Session::Callbacks {
     Callbacks() {
-        if (nghttp2_session_callbacks_new(&table) != 0) return;
+        wire::throw_if_exhausted(nghttp2_session_callbacks_new(&table));
         nghttp2_session_callbacks_set_on_header_callback(table, on_header);
         nghttp2_session_callbacks_set_on_invalid_header_callback(table, on_invalid_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(table, on_frame);
@@ -53,19 +55,23 @@ struct Http2Session::Callbacks {
     static Http2Session& self(void* user) { return *static_cast<Http2Session*>(user); }
     static int on_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name, std::size_t name_size,
                          const std::uint8_t* value, std::size_t value_size, std::uint8_t flags, void* user) {
-        const bool stored =
-            self(user).store(text(name, name_size), text(value, value_size), (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0);
-        return stored ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        return wire::within_nghttp2([&] {
+            const bool never_index = (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;
+            const bool stored = self(user).store(text(name, name_size), text(value, value_size), never_index);
+            return stored ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        });
     }
     // nghttp2 would leave the field out; a request without it is another request.
     static int on_invalid_header(nghttp2_session*, const nghttp2_frame*, const std::uint8_t* name,
                                  std::size_t name_size, const std::uint8_t* value, std::size_t value_size,
                                  std::uint8_t flags, void* user) {
-        const bool never_index = (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;
-        const auto portable = portable_metadata(text(name, name_size), text(value, value_size));
-        const bool named = nghttp2_check_header_name(name, name_size) != 0;
-        const bool stored = named && portable && self(user).store(text(name, name_size), *portable, never_index);
-        return stored ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        return wire::within_nghttp2([&] {
+            const bool never_index = (flags & NGHTTP2_NV_FLAG_NO_INDEX) != 0;
+            const auto portable = portable_metadata(text(name, name_size), text(value, value_size));
+            const bool named = nghttp2_check_header_name(name, name_size) != 0;
+            const bool stored = named && portable && self(user).store(text(name, name_size), *portable, never_index);
+            return stored ? 0 : NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+        });
     }
     static int on_frame(nghttp2_session*, const nghttp2_frame* frame, void* user) {
         if (frame->hd.type == NGHTTP2_HEADERS) self(user).block_ = Block::good;
@@ -94,11 +100,9 @@ Http2Session::Http2Session(const ProtocolLimits& limits) : limits_(limits) {
     static const Callbacks kCallbacks;
     static const Options kOptions;
     nghttp2_session* session = nullptr;
-    if (kCallbacks.table && kOptions.option) {
-        nghttp2_session_server_new2(&session, kCallbacks.table, this, kOptions.option);
-    }
+    wire::throw_if_exhausted(nghttp2_session_server_new2(&session, kCallbacks.table, this, kOptions.option));
     session_.reset(session);
-    if (session_) submit_settings();
+    submit_settings();
 }
 
 void Http2Session::submit_settings() {
@@ -107,21 +111,16 @@ void Http2Session::submit_settings() {
                                                {NGHTTP2_SETTINGS_MAX_FRAME_SIZE, kMaxFrame},
                                                {NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1},
                                                {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1}};
-    nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings, std::size(settings));
-    nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0, kMaxWindow);
+    wire::throw_if_exhausted(nghttp2_submit_settings(session_.get(), NGHTTP2_FLAG_NONE, settings, std::size(settings)));
+    wire::throw_if_exhausted(nghttp2_session_set_local_window_size(session_.get(), NGHTTP2_FLAG_NONE, 0, kMaxWindow));
     drain();
 }
 
 Http2Session::Heard Http2Session::feed(Bytes bytes) {
     heard_ = {};
-    if (!session_) {
-        heard_.broken = true;
-        return heard_;
-    }
     const auto* at = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    if (nghttp2_session_mem_recv(session_.get(), at, bytes.size()) != static_cast<ssize_t>(bytes.size())) {
-        heard_.broken = true;
-    }
+    const auto taken = wire::throw_if_exhausted(nghttp2_session_mem_recv(session_.get(), at, bytes.size()));
+    if (taken != static_cast<ssize_t>(bytes.size())) heard_.broken = true;
     drain();
     return heard_;
 }
@@ -134,7 +133,7 @@ void Http2Session::drain() {
     const std::uint8_t* out = nullptr;
     ssize_t size = 0;
     do {
-        size = nghttp2_session_mem_send(session_.get(), &out);
+        size = wire::throw_if_exhausted(nghttp2_session_mem_send(session_.get(), &out));
     } while (size > 0);
     if (size < 0) heard_.broken = true;
 }
@@ -161,6 +160,7 @@ bool Http2Session::store(std::string_view name, std::string_view value, bool nev
 }
 
 std::span<const HeaderField> Http2Session::fields() {
+    std::vector<HeaderField>& views = views_of_thread();
     views.clear();
     const std::string_view all = text_;
     std::size_t at = 0;
@@ -173,7 +173,8 @@ std::span<const HeaderField> Http2Session::fields() {
 
 void Http2Session::close_stream(std::uint32_t stream) {
     closing_ = true;
-    nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, static_cast<std::int32_t>(stream), NGHTTP2_NO_ERROR);
+    wire::throw_if_exhausted(nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE,
+                                                       static_cast<std::int32_t>(stream), NGHTTP2_NO_ERROR));
     drain();
     closing_ = false;
 }

@@ -6,6 +6,7 @@
 #include <limits>
 #include <utility>
 
+#include "base/thread_scratch.h"
 #include "protocol/http2_head.h"
 
 namespace umbra {
@@ -15,7 +16,7 @@ namespace {
 constexpr std::string_view kPreface(NGHTTP2_CLIENT_MAGIC, NGHTTP2_CLIENT_MAGIC_LEN);
 
 // One head is told at a time and its views live for one call, so a thread's flows share the room for them.
-thread_local RequestHead scratch;
+RequestHead& scratch_of_thread() { return thread_scratch<RequestHead, Http2Splitter>(); }
 
 }  // namespace
 
@@ -176,6 +177,7 @@ void Http2Splitter::end_block(TimeNs now) {
 
 void Http2Splitter::open_stream(TimeNs now) {
     const auto fields = session_.fields();
+    RequestHead& scratch = scratch_of_thread();
     to_request_head(fields, scratch);
     ++heads_;
     if (!streams_.empty() && limits_.open_streams.exceeded_by(streams_.size() + 1)) give_up_quietest(now);

@@ -29,7 +29,9 @@ Reassembler::Reassembler(const ReassemblyLimits& limits, Mode mode, StreamObserv
       embryos_(limits.embryos, limits.hash_seed),
       closed_(limits.closed_flows, limits.hash_seed) {}
 
-Reassembler::~Reassembler() { shutdown(last_time_); }
+Reassembler::~Reassembler() {
+    if (!abandoned_) shutdown(last_time_);
+}
 
 void Reassembler::on_segment(const Segment& segment) {
     last_time_ = segment.time;

@@ -37,6 +37,8 @@ public:
     void tick(TimeNs now);
     // Closes all flows.
     void shutdown(TimeNs now);
+    // Memory ran out inside a call: the destructor closes and counts nothing.
+    void abandon() { abandoned_ = true; }
     // Something is held that a server packet would release: keep reading them.
     bool waiting() const { return ack_waiters_ > 0; }
 
@@ -94,6 +96,7 @@ private:
     std::size_t ack_waiters_ = 0;
     std::size_t one_sided_ = 0;
     TimeNs last_time_ = 0;
+    bool abandoned_ = false;
 };
 
 // Where memory does not suffice, the oldest entry makes room.

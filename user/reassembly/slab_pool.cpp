@@ -2,6 +2,8 @@
 
 #include <sys/mman.h>
 
+#include <new>
+
 namespace umbra {
 
 namespace {
@@ -37,10 +39,7 @@ SlabPool::SlabPool(std::size_t limit_bytes) : limit_(limit_bytes) {
     const std::size_t reserved = limit_ + kBlockBytes;
     void* const space =
         ::mmap(nullptr, reserved, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (space == MAP_FAILED) {
-        set_aside_ = limit_;
-        return;
-    }
+    if (space == MAP_FAILED) throw std::bad_alloc();
     space_ = static_cast<std::byte*>(space);
     const std::uintptr_t misplaced = reinterpret_cast<std::uintptr_t>(space_) % kBlockBytes;
     fresh_ = space_ + (misplaced == 0 ? 0 : kBlockBytes - misplaced);

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+#include <utility>
 
 #include "base/unique_fd.h"
 #include "replay/tls_context.h"
@@ -87,10 +88,7 @@ std::optional<Reason> Connection::start() {
     const auto protocol = settings_.endpoint.address.is_v4() ? asio::ip::tcp::v4() : asio::ip::tcp::v6();
     std::error_code error;
     socket_.assign(protocol, fd.get(), error);
-    if (error) {
-        if (guarded_) settings_.guard->remove(tuple_);
-        return Reason::connect_failed;
-    }
+    if (error) return Reason::connect_failed;  // what is guarded, close() takes back
     fd.release();
     wait_writable();
     return std::nullopt;
@@ -98,7 +96,11 @@ std::optional<Reason> Connection::start() {
 
 void Connection::close(bool reset) {
     owner_ = nullptr;
-    if (!socket_.is_open()) return;
+    if (socket_.is_open()) close_socket(reset);
+    if (std::exchange(guarded_, false)) settings_.guard->remove(tuple_);
+}
+
+void Connection::close_socket(bool reset) {
     if (tls_ && connected_ && !reset) reset = !tls_->close();
     tls_.reset();
     if (reset) {
@@ -107,7 +109,6 @@ void Connection::close(bool reset) {
     }
     std::error_code ignored;
     socket_.close(ignored);
-    if (guarded_) settings_.guard->remove(tuple_);
 }
 
 void Connection::connect_finished() {

@@ -73,6 +73,7 @@ public:
     std::size_t list_index = 0;  // of ConnectionList
 
 private:
+    void close_socket(bool reset);
     void connect_finished();
     bool send_preamble();
     void handshake();

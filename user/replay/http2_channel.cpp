@@ -1,5 +1,7 @@
 #include "replay/http2_channel.h"
 
+#include "base/thread_scratch.h"
+
 namespace umbra {
 
 namespace {
@@ -66,7 +68,8 @@ bool Http2Channel::read() {
 bool Http2Channel::flush() {
     if (gone()) return false;
     if (!opened_) return true;
-    thread_local std::string out;  // not kept per connection: it is empty between calls
+    std::string& out =
+        thread_scratch<std::string, Http2Channel>();  // not kept per connection: it is empty between calls
     while (!link_.connection().write_blocked()) {
         if (link_.queued() > 0) {
             const IoResult result = link_.send_queued(link_.queued());

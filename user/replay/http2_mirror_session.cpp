@@ -3,6 +3,8 @@
 #include <array>
 #include <charconv>
 
+#include "wire/nghttp2_memory.h"
+
 namespace umbra {
 
 namespace {
@@ -43,8 +45,10 @@ struct Http2MirrorSession::Callbacks {
     static Http2MirrorSession& self(void* user) { return *static_cast<Http2MirrorSession*>(user); }
 
     static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user) {
-        self(user).note_frame(*frame);
-        return 0;
+        return wire::within_nghttp2([&] {
+            self(user).note_frame(*frame);
+            return 0;
+        });
     }
     static int data_received(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t*, std::size_t,
                              void* user) {
@@ -69,28 +73,38 @@ struct Http2MirrorSession::Callbacks {
         if (!ends_stream(*frame)) return 0;
         stream->sent = true;
         stream->sent_mark = self(user).produced_;
-        self(user).touch(*stream);
-        return 0;
+        return touch(user, *stream);
     }
     // A head or trailers that cannot be sent: the mirror goes away, or they are larger than a header block may be.
     static int frame_not_sent(nghttp2_session*, const nghttp2_frame* frame, int, void* user) {
         Http2Stream* stream = self(user).find(frame->hd.stream_id);
         if (!stream || frame->hd.type != NGHTTP2_HEADERS || stream->failure) return 0;
         stream->failure = self(user).going_away_ ? Reason::mirror_refused : Reason::header_size;
-        self(user).touch(*stream);
-        return 0;
+        return touch(user, *stream);
+    }
+    static int touch(void* user, Http2Stream& stream) {
+        return wire::within_nghttp2([&] {
+            self(user).touch(stream);
+            return 0;
+        });
     }
     static int stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user) {
-        self(user).note_closed(id, code);
-        return 0;
+        return wire::within_nghttp2([&] {
+            self(user).note_closed(id, code);
+            return 0;
+        });
     }
     static ssize_t read(nghttp2_session*, std::int32_t id, std::uint8_t* into, std::size_t size, std::uint32_t* flags,
                         nghttp2_data_source*, void* user) {
-        return self(user).read_body(id, {into, size}, *flags);
+        try {
+            return self(user).read_body(id, {into, size}, *flags);
+        } catch (const std::bad_alloc&) {
+            return NGHTTP2_ERR_CALLBACK_FAILURE;
+        }
     }
     static std::unique_ptr<nghttp2_session_callbacks, CallbacksDelete> make() {
         nghttp2_session_callbacks* all = nullptr;
-        nghttp2_session_callbacks_new(&all);
+        wire::throw_if_exhausted(nghttp2_session_callbacks_new(&all));
         nghttp2_session_callbacks_set_on_frame_recv_callback(all, frame_received);
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(all, data_received);
         nghttp2_session_callbacks_set_on_header_callback(all, header);
@@ -103,18 +117,19 @@ struct Http2MirrorSession::Callbacks {
 
 Http2MirrorSession::Http2MirrorSession(ReplayShared& shared) : shared_(shared) {
     nghttp2_option* raw_option = nullptr;
-    nghttp2_option_new(&raw_option);
+    wire::throw_if_exhausted(nghttp2_option_new(&raw_option));
     const std::unique_ptr<nghttp2_option, OptionDelete> option(raw_option);
     nghttp2_option_set_no_closed_streams(option.get(), 1);
     nghttp2_option_set_max_send_header_block_length(option.get(), kHeaderBlock);
     static const auto callbacks = Callbacks::make();
     nghttp2_session* raw_session = nullptr;
-    nghttp2_session_client_new2(&raw_session, callbacks.get(), this, option.get());
+    wire::throw_if_exhausted(nghttp2_session_client_new2(&raw_session, callbacks.get(), this, option.get()));
     session_.reset(raw_session);
     const std::array<nghttp2_settings_entry, 2> settings{
         {{NGHTTP2_SETTINGS_ENABLE_PUSH, 0}, {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow}}};
-    nghttp2_submit_settings(raw_session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
-    nghttp2_session_set_local_window_size(raw_session, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+    wire::throw_if_exhausted(nghttp2_submit_settings(raw_session, NGHTTP2_FLAG_NONE, settings.data(), settings.size()));
+    wire::throw_if_exhausted(
+        nghttp2_session_set_local_window_size(raw_session, NGHTTP2_FLAG_NONE, 0, kConnectionWindow));
 }
 
 Http2MirrorSession::~Http2MirrorSession() = default;
@@ -138,7 +153,8 @@ bool Http2MirrorSession::begin(Http2Stream& stream) {
     nghttp2_data_provider provider{};
     provider.read_callback = Callbacks::read;
     const auto* body = head_only ? nullptr : &provider;
-    const std::int32_t id = nghttp2_submit_request(session_.get(), nullptr, nv.data(), nv.size(), body, nullptr);
+    const std::int32_t id =
+        wire::throw_if_exhausted(nghttp2_submit_request(session_.get(), nullptr, nv.data(), nv.size(), body, nullptr));
     ever_began_ = true;
     stream.progress_at = shared_.now;
     if (id < 0) {
@@ -155,30 +171,31 @@ bool Http2MirrorSession::begin(Http2Stream& stream) {
 void Http2MirrorSession::resume(Http2Stream& stream) {
     if (!stream.deferred) return;
     stream.deferred = false;
-    nghttp2_session_resume_data(session_.get(), stream.id);
+    wire::throw_if_exhausted(nghttp2_session_resume_data(session_.get(), stream.id));
 }
 
 bool Http2MirrorSession::reset(Http2Stream& stream, std::uint32_t code) {
     if (streams_.erase(stream.id) == 0) return false;
-    return nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id, code) == 0;
+    return wire::throw_if_exhausted(nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, stream.id, code)) == 0;
 }
 
-void Http2MirrorSession::ping() { nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr); }
+void Http2MirrorSession::ping() {
+    wire::throw_if_exhausted(nghttp2_submit_ping(session_.get(), NGHTTP2_FLAG_NONE, nullptr));
+}
 
 void Http2MirrorSession::go_away() {
-    nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0);
+    wire::throw_if_exhausted(nghttp2_submit_goaway(session_.get(), NGHTTP2_FLAG_NONE, 0, NGHTTP2_NO_ERROR, nullptr, 0));
 }
 
 bool Http2MirrorSession::take(Bytes bytes) {
     const auto* data = reinterpret_cast<const std::uint8_t*>(bytes.data());
-    const ssize_t taken = nghttp2_session_mem_recv(session_.get(), data, bytes.size());
-    return taken >= 0;
+    return wire::throw_if_exhausted(nghttp2_session_mem_recv(session_.get(), data, bytes.size())) >= 0;
 }
 
 bool Http2MirrorSession::produce(std::string& out, std::size_t most) {
     while (out.size() < most) {
         const std::uint8_t* data = nullptr;
-        const ssize_t count = nghttp2_session_mem_send(session_.get(), &data);
+        const ssize_t count = wire::throw_if_exhausted(nghttp2_session_mem_send(session_.get(), &data));
         if (count < 0 || broken_) return false;
         if (count == 0) return true;
         out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(count));
@@ -210,7 +227,7 @@ bool Http2MirrorSession::submit_trailers(Http2Stream& stream) {
     const std::string encoded = stream.take_trailers();
     const auto fields = decode_fields(encoded);
     const auto nv = to_nv(fields);
-    return nghttp2_submit_trailer(session_.get(), stream.id, nv.data(), nv.size()) == 0;
+    return wire::throw_if_exhausted(nghttp2_submit_trailer(session_.get(), stream.id, nv.data(), nv.size())) == 0;
 }
 
 void Http2MirrorSession::note_reset(Http2Stream& stream, std::uint32_t code) {
@@ -226,8 +243,8 @@ void Http2MirrorSession::note_frame(const nghttp2_frame& frame) {
     if (frame.hd.type == NGHTTP2_SETTINGS) settings_seen_ = true;
     if (frame.hd.type == NGHTTP2_GOAWAY) going_away_ = true;
     if (frame.hd.type == NGHTTP2_PUSH_PROMISE) {
-        nghttp2_submit_rst_stream(session_.get(), NGHTTP2_FLAG_NONE, frame.push_promise.promised_stream_id,
-                                  NGHTTP2_REFUSED_STREAM);
+        wire::throw_if_exhausted(nghttp2_submit_rst_stream(
+            session_.get(), NGHTTP2_FLAG_NONE, frame.push_promise.promised_stream_id, NGHTTP2_REFUSED_STREAM));
     }
     Http2Stream* stream = find(frame.hd.stream_id);
     if (!stream) return;

@@ -39,6 +39,9 @@ Connection::Settings MirrorConnection::socket_settings() const {
 }
 
 std::optional<Reason> MirrorConnection::start(ConnectionEvents& user) {
+    // Nothing may fail once the event loop knows of the connection.
+    shared_.connections.make_room();
+    make_room_for_one(target_->connections);
     ConnectionEvents& events = *this;
     auto socket = std::make_shared<Connection>(shared_.io, events, socket_settings());
     const bool no_tls = target_->settings->tls.on && !target_->tls;
@@ -107,6 +110,7 @@ bool MirrorConnection::belongs_to(Target& target, bool guard) {
 bool MirrorConnection::move_to(Target& target) {
     const auto place = target.place_of(socket_->endpoint());
     if (!place || !target.connects_like(*target_) || !target.make_room()) return false;
+    make_room_for_one(target.connections);
     target_->delist(*this);
     target_ = TargetRef(&target);
     place_ = *place;

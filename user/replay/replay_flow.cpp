@@ -3,7 +3,7 @@
 namespace umbra {
 
 ReplayFlow::~ReplayFlow() {
-    if (!closed_) close(CloseKind::shutdown, Reason::shutdown, shared_.now);
+    if (!closed_ && !shared_.abandoned) close(CloseKind::shutdown, Reason::shutdown, shared_.now);
 }
 
 // Empty: no rule takes it, because of refusal_.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/chunk_buffer.h"
+#include "base/room.h"
 #include "replay/asio.h"
 #include "replay/connection.h"
 #include "replay/limits.h"
@@ -22,6 +23,7 @@ public:
     std::size_t size() const { return all_.size(); }
     const std::shared_ptr<Connection>& at(std::size_t index) const { return all_[index]; }
     void add(std::shared_ptr<Connection> connection);
+    void make_room() { make_room_for_one(all_); }
     void remove(Connection& connection);
     // Closes one that no request depends on; false: there is none.
     bool evict_idle();
@@ -62,6 +64,7 @@ struct ReplayShared {
     MirrorAnswers answers = {};
     TimeNs now = 0;  // of the latest call that carried a time
     bool stopped = false;
+    bool abandoned = false;  // what is left is only destroyed
 
     void at(TimeNs time) { now = time > now ? time : now; }
 };

@@ -13,7 +13,9 @@ Replayer::Replayer(const Context& context, const ReplayLimits& limits)
     : shared_{context.io, context.router, context.own, context.worker, limits} {}
 
 Replayer::~Replayer() {
-    shutdown(shared_.now);
+    if (!shared_.abandoned) shutdown(shared_.now);
+    lanes_.clear();
+    shared_.targets.close_idle();
     shared_.serve_soon->targets.clear();
 }
 
@@ -54,6 +56,12 @@ void Replayer::shutdown(TimeNs now) {
     shared_.stopped = true;
     for (const auto& lane : lanes_) lane->stop();
     shared_.targets.close_idle();
+}
+
+void Replayer::abandon() {
+    shared_.abandoned = shared_.stopped = true;
+    shared_.send_soon->links.clear();
+    for (std::size_t i = 0; i < shared_.connections.size(); ++i) shared_.connections.at(i)->close(true);
 }
 
 bool Replayer::drained() const {

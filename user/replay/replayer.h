@@ -32,6 +32,9 @@ public:
     void tick(TimeNs now);
     // Drops everything unfinished as Reason::shutdown; what flows still bring is dropped, too.
     void shutdown(TimeNs now);
+    // Memory ran out inside a call: no state can be trusted any more. Resets every connection; after that only the
+    // flows and then the Replayer may be destroyed, which counts nothing.
+    void abandon();
     // Nothing is queued and no response outstanding.
     bool drained() const;
     const MirrorAnswers& answers() const { return shared_.answers; }

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <memory>
+#include <new>
 
 namespace umbra {
 
@@ -44,6 +45,7 @@ using Method = std::unique_ptr<BIO_METHOD, FreeMethod>;
 
 Method make_method() {
     Method method(BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "socket without signals"));
+    if (!method) throw std::bad_alloc();
     BIO_meth_set_write_ex(method.get(), write_socket);
     BIO_meth_set_read_ex(method.get(), read_socket);
     BIO_meth_set_ctrl(method.get(), control_socket);

@@ -20,7 +20,6 @@ namespace {
 
 constexpr std::string_view kAlpnHttp1{"\x08http/1.1"};
 constexpr std::string_view kAlpnHttp2{"\x02h2"};
-constexpr std::size_t kKeptUnsentBytes = 4096;  // of the buffer, when it is empty again
 
 // Fills `into` from the parts, and goes on where it stopped.
 class Gather {

@@ -4,10 +4,12 @@
 #include <csignal>
 #include <future>
 #include <memory>
+#include <new>
 #include <thread>
 #include <utility>
 
 #include "loader/mapped_array.h"
+#include "terminator/out_of_memory.h"
 #include "terminator/plan_message.h"
 #include "terminator/tls_check.h"
 #include "terminator/worker.h"
@@ -45,7 +47,8 @@ public:
         return {};
     }
 
-    Result<void> run() {
+    // Threads that run cannot be left behind: where memory fails here, the process ends.
+    Result<void> run() noexcept try {
         for (auto& worker : workers_) threads_.emplace_back([&worker] { worker->run(); });
         signals_.async_wait([this](const asio::error_code& error, int) {
             if (!error) io_.stop();
@@ -55,6 +58,8 @@ public:
         for (auto& worker : workers_) asio::post(worker->io(), [&worker] { worker->stop(kStopPatience); });
         for (auto& thread : threads_) thread.join();
         return std::move(end_);
+    } catch (const std::exception&) {
+        end_out_of_memory("run, workers");
     }
 
 private:
@@ -99,8 +104,9 @@ private:
 
 }  // namespace
 
-Result<void> run_terminator(TerminatorOptions options) {
+Result<void> run_terminator(TerminatorOptions options) try {
     std::signal(SIGPIPE, SIG_IGN);
+    Pipeline::prepare_process();
     auto ledger = loader::MappedArray<umbra_ledger_row>::map(options.ledger.get());
     if (!ledger) return ledger.error();
     auto rows = loader::MappedArray<umbra_worker_row>::map(options.worker_rows.get());
@@ -108,6 +114,8 @@ Result<void> run_terminator(TerminatorOptions options) {
     Terminator terminator(std::move(options), std::move(*ledger), std::move(*rows));
     if (auto made = terminator.make_workers(); !made) return made;
     return terminator.run();
+} catch (const std::bad_alloc&) {
+    return out_of_memory("start, workers");
 }
 
 }  // namespace umbra

@@ -1,5 +1,6 @@
 #include "terminator/worker.h"
 
+#include "base/thread_scratch.h"
 #include "flow/decode.h"
 #include "flow/server_record.h"
 
@@ -33,25 +34,35 @@ Worker::Worker(Setup setup, Wakeup wakeup)
       bare_queue_(std::move(setup_.descriptors.bare_queue), LinkType::raw_ip),
       wakeup_(std::move(wakeup)),
       wakeup_descriptor_(io_, wakeup_.fd()),
-      plan_(setup_.ledger),
-      muted_(setup_.muted_fd),
-      own_(setup_.own_fd),
-      replayer_({io_, plan_, own_, row_}, setup_.replay),
-      sessions_({plan_, replayer_, muted_, row_}, setup_.protocol),
-      reassembler_(setup_.reassembly, setup_.one_sided ? Mode::one_sided : Mode::strict, sessions_, row_),
+      pipeline_({io_, setup_.ledger, row_, setup_.muted_fd, setup_.own_fd,
+                 setup_.one_sided ? Mode::one_sided : Mode::strict, setup_.reassembly, setup_.replay, setup_.protocol}),
       barrier_(setup_.queue_length),
       loss_(setup_.injected_loss, setup_.index) {}
 
 Worker::~Worker() { wakeup_descriptor_.release(); }
 
 void Worker::run() {
-    poll_after(0);
+    while (!pipeline_.attempt([this] {
+        begin();
+        io_.run();
+    })) {
+    }
+    ThreadScratch::release();
+}
+
+// Also where memory ran out inside a turn of the event loop.
+void Worker::begin() {
+    ++life_;
+    barrier_ = DrainBarrier(setup_.queue_length);
+    idle_polls_ = 0;
+    wakeup_descriptor_.cancel();
+    if (stopping_) return finish(0);
     tick();
-    io_.run();
+    poll_after(0);
 }
 
 Result<void> Worker::use_plan(const PlanMessage& message) {
-    if (auto used = plan_.replace(message); !used) return used;
+    if (auto used = pipeline_.use_plan(message); !used) return used;
     row_.generation = message.generation;
     return {};
 }
@@ -59,16 +70,18 @@ Result<void> Worker::use_plan(const PlanMessage& message) {
 void Worker::poll() {
     now_ = monotonic_now();
     unsigned work = ring_->drain();
-    barrier_.begin(reassembler_.server_headers());
+    barrier_.begin(pipeline_.reassembler().server_headers());
     const Reading framed = read_queue(queue_);
     const Reading bare = read_queue(bare_queue_);
     barrier_.read(0, framed.packets, framed.empty);
     barrier_.read(1, bare.packets, bare.empty);
-    if (barrier_.passed()) reassembler_.on_capture_drained(now_, barrier_.take());
+    if (barrier_.passed()) pipeline_.reassembler().on_capture_drained(now_, barrier_.take());
     work += framed.packets + bare.packets;
     idle_polls_ = work > 0 ? 0 : idle_polls_ + 1;
     if (framed.empty && bare.empty) return schedule_poll();
-    asio::post(io_, [this] { poll(); });
+    asio::post(io_, [this, life = life_] {
+        if (life == life_) poll();
+    });
 }
 
 Worker::Reading Worker::read_queue(QueueSource& queue) {
@@ -88,10 +101,11 @@ void Worker::handle(const CapturedPacket& packet) {
     if (decoded.status == DecodeStatus::ok) {
         if (decoded.partial_checksum) bump(row_.partial_checksums);
         const Segment segment = to_segment(decoded.packet);
-        return loss_.next_is_lost() ? count_injected_loss(segment) : reassembler_.on_segment(segment);
+        return loss_.next_is_lost() ? count_injected_loss(segment) : pipeline_.reassembler().on_segment(segment);
     }
-    auto* row =
-        decoded.status == DecodeStatus::bad_checksum ? plan_.flow_row(to_segment(decoded.packet).tuple) : nullptr;
+    auto* row = decoded.status == DecodeStatus::bad_checksum
+                    ? pipeline_.plan().flow_row(to_segment(decoded.packet).tuple)
+                    : nullptr;
     if (row != nullptr) {
         ledger_seen(*row, &umbra_units::bytes, decoded.packet.payload.size());
         ledger_dropped(*row, Reason::bad_checksum, &umbra_units::bytes, decoded.packet.payload.size());
@@ -101,7 +115,7 @@ void Worker::handle(const CapturedPacket& packet) {
 }
 
 void Worker::count_injected_loss(const Segment& segment) {
-    auto* const row = plan_.flow_row(segment.tuple);
+    auto* const row = pipeline_.plan().flow_row(segment.tuple);
     if (row == nullptr) return bump(row_.foreign_packets);
     bump(row_.injected_losses);
     ledger_seen(*row, &umbra_units::bytes, segment.payload.size());
@@ -110,7 +124,7 @@ void Worker::count_injected_loss(const Segment& segment) {
 
 void Worker::on_record(const umbra_server_record& record) {
     bump(row_.server_records);
-    reassembler_.on_server(server_header(record));
+    pipeline_.reassembler().on_server(server_header(record));
 }
 
 void Worker::on_bad_record() { bump(row_.bad_records); }
@@ -118,7 +132,7 @@ void Worker::on_bad_record() { bump(row_.bad_records); }
 void Worker::schedule_poll() {
     if (stopping_) return;
     if (idle_polls_ < kIdlePolls) return poll_after(kBusyPoll);
-    if (reassembler_.waiting()) return poll_after(kWaitingPoll);
+    if (pipeline_.reassembler().waiting()) return poll_after(kWaitingPoll);
     await_wakeup();
 }
 
@@ -145,16 +159,16 @@ void Worker::tick() {
         if (error) return;
         now_ = monotonic_now();
         ring_->drain();
-        reassembler_.tick(now_);
-        replayer_.tick(now_);
+        pipeline_.reassembler().tick(now_);
+        pipeline_.replayer().tick(now_);
         tick();
     });
 }
 
 void Worker::stop(TimeNs patience) {
     if (stopping_) return;
-    poll();
     stopping_ = true;
+    poll();
     poll_timer_.cancel();
     wakeup_descriptor_.cancel();
     finish(monotonic_now() + patience);
@@ -162,14 +176,14 @@ void Worker::stop(TimeNs patience) {
 
 void Worker::finish(TimeNs deadline) {
     now_ = monotonic_now();
-    if (!replayer_.drained() && now_ < deadline) {
+    if (!pipeline_.replayer().drained() && now_ < deadline) {
         poll_timer_.expires_after(std::chrono::nanoseconds(kWaitingPoll));
         poll_timer_.async_wait([this, deadline](const asio::error_code&) { finish(deadline); });
         return;
     }
     tick_timer_.cancel();
-    reassembler_.shutdown(now_);
-    replayer_.shutdown(now_);
+    pipeline_.reassembler().shutdown(now_);
+    pipeline_.replayer().shutdown(now_);
     io_.stop();
 }
 

@@ -4,6 +4,8 @@
 // Order of reading: before a packet is handled, the ring is drained. A server's header is in the ring before the
 // client can have answered it, so a client's packet never overtakes the header that it answers. The other way round
 // an ACK may overtake the packets it acknowledges: reassembly learns by on_capture_drained() when they must have come.
+//
+// When memory runs out inside a turn of the event loop, the pipeline sheds what it holds, and the worker goes on.
 #pragma once
 
 #include <asio.hpp>
@@ -15,11 +17,7 @@
 #include "capture/queue_source.h"
 #include "capture/ring_source.h"
 #include "capture/wakeup.h"
-#include "reassembly/reassembler.h"
-#include "replay/replayer.h"
-#include "terminator/flow_maps.h"
-#include "terminator/plan_view.h"
-#include "terminator/session.h"
+#include "terminator/pipeline.h"
 #include "terminator/terminator.h"
 
 namespace umbra {
@@ -59,6 +57,7 @@ private:
     void on_record(const umbra_server_record& record) override;
     void on_bad_record() override;
 
+    void begin();
     void poll();
     Reading read_queue(QueueSource& queue);
     void handle(const CapturedPacket& packet);
@@ -79,16 +78,12 @@ private:
     asio::posix::stream_descriptor wakeup_descriptor_;
     asio::steady_timer poll_timer_{io_};
     asio::steady_timer tick_timer_{io_};
-    PlanView plan_;
-    MutedFlows muted_;
-    OwnConnectionMap own_;
-    Replayer replayer_;
-    SessionFactory sessions_;
-    Reassembler reassembler_;
+    Pipeline pipeline_;
     DrainBarrier barrier_;
     LossInjector loss_;
     TimeNs now_ = 0;
     unsigned idle_polls_ = 0;
+    std::uint64_t life_ = 0;  // of the pipeline's stages: what was posted in an earlier one is void
     bool stopping_ = false;
 };
 

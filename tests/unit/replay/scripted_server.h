@@ -15,7 +15,7 @@ namespace umbra::test {
 class ScriptedServer {
 public:
     struct Session : std::enable_shared_from_this<Session> {
-        explicit Session(asio::ip::tcp::socket s) : socket(std::move(s)) {}
+        Session(asio::ip::tcp::socket s, std::size_t reads) : socket(std::move(s)), buffer(reads) {}
         asio::ip::tcp::socket socket;
         std::string received;
         std::vector<std::string> requests;  // complete ones
@@ -23,7 +23,7 @@ public:
         bool finished = false;  // the client ended its side
         bool was_reset = false;
         bool paused = false;
-        std::vector<char> buffer = std::vector<char>(256 * 1024);
+        std::vector<char> buffer;
         std::string out;
         std::size_t sending = 0;
 
@@ -85,13 +85,14 @@ public:
         session.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     };
     std::vector<std::shared_ptr<Session>> sessions;
+    std::size_t read_bytes = 256 * 1024;  // at once
 
 private:
     void accept() {
         acceptor_.async_accept(
             [this, here = std::weak_ptr(here_)](std::error_code error, asio::ip::tcp::socket socket) {
                 if (error || here.expired()) return;
-                sessions.push_back(std::make_shared<Session>(std::move(socket)));
+                sessions.push_back(std::make_shared<Session>(std::move(socket), read_bytes));
                 if (on_accept) on_accept(*sessions.back());
                 if (sessions.back()->socket.is_open() && !sessions.back()->paused) read(sessions.back());
                 accept();

@@ -98,10 +98,13 @@ bool bytes_behind_queued_fin(const Difference& difference) {
     return setup.as_linux && prefix && TraceView(script, trace).fin_contradicted();
 }
 
-// A queued segment that lies beyond the window of a small buffer has no SACK block, so a RST at its end is none.
-bool beyond_small_window(const Difference& difference) {
+// A queued segment that lies beyond the window has no SACK block, so a RST at its end is none. Where the window of a
+// small buffer ends is not known here; a first window is at least kCertainWindow.
+bool beyond_window(const Difference& difference) {
     const auto& [script, trace, setup, result, ours, theirs] = difference;
-    return script.buffer != 0 && theirs.bytes.starts_with(ours.bytes) && TraceView(script, trace).client_reset();
+    const TraceView view(script, trace);
+    const bool beyond = script.buffer != 0 || view.ahead() > kCertainWindow;
+    return beyond && theirs.bytes.starts_with(ours.bytes) && view.client_reset();
 }
 
 // A RST behind bytes that the kernel had refused, so that for it the RST lies elsewhere: we end too early.
@@ -174,7 +177,7 @@ constexpr Explanation kExplanations[] = {
     {"a RST before its SYN", reset_before_syn},
     {"contradicting bytes, the first copy was refused", first_copy_refused},
     {"bytes behind a queued FIN", bytes_behind_queued_fin},
-    {"a RST behind the window of a small buffer", beyond_small_window},
+    {"a RST behind the end of the window", beyond_window},
     {"a RST behind refused bytes", reset_behind_refused},
     {"two SYNs within 64 KiB", neighbouring_syns},
     {"the rest of a flow that a RST ended for us", rest_of_ended_flow},

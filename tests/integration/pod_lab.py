@@ -39,7 +39,8 @@ class PodLab(Lab):
             self.ip(role, "route", "add", "default", "via", ROUTER[0])
             self.ip(role, "-6", "route", "add", "default", "via", ROUTER[1])
             if self.layout == "bridge":
-                self.ip(role, "link", "add", "cni0", "type", "bridge")
+                # With its own address, as plugins give it: else it changes with the ports, and pods keep the old one.
+                self.ip(role, "link", "add", "cni0", "address", "02:00:00:00:00:01", "type", "bridge")
                 self._addresses(role, "cni0", self._gateways(role), 24, 64)
                 self.ip(role, "link", "set", "cni0", "up")
 
@@ -92,6 +93,9 @@ class PodLab(Lab):
     def _bridge_pod(self, role, node, _device):
         gateway, gateway6 = self._gateways(node)
         self._addresses(role, "eth0", (self.addr(role), self.addr(role, 6)), 24, 64)
+        # In place of the plugin's announcement: the node may know the last pod that had these addresses.
+        for address in self.addr(role), self.addr(role, 6):
+            self.ip(node, "neigh", "flush", "dev", "cni0", "to", address)
         self.ip(role, "route", "add", "default", "via", gateway)
         self.ip(role, "-6", "route", "add", "default", "via", gateway6)
 

@@ -55,9 +55,9 @@ Result<Datapath::Base> Datapath::build_base(const DatapathOptions& options) {
     if (!capture_ip) return capture_ip.error();
     auto seed = random_seed();
     if (!seed) return seed.error();
-    auto skeleton = Skeleton::load({options.workers, *seed, capture->ifindex(), capture_ip->ifindex(),
-                                    options.ring_bytes, options.muted, options.own, options.devices,
-                                    options.predecessor_own});
+    auto skeleton =
+        Skeleton::load({options.workers, *seed, capture->ifindex(), capture_ip->ifindex(), options.ring_bytes,
+                        options.muted, options.own, options.devices, options.predecessor_own});
     if (!skeleton) return skeleton.error();
     if (auto steered = capture->steer_by(skeleton->steering_program(true)); !steered) return steered.error();
     if (auto steered = capture_ip->steer_by(skeleton->steering_program(false)); !steered) return steered.error();

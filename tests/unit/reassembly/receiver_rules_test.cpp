@@ -138,6 +138,20 @@ INSTANTIATE_TEST_SUITE_P(Data, ReceiverRule,
                                                   w.client(0, "a");
                                               },
                                               "a"},
+                                         Rule{"empty_keep_alive",
+                                              [](Wire& w) {
+                                                  w.client(0, "ab");
+                                                  w.client(1, "");
+                                                  w.client(2, "c");
+                                              },
+                                              "abc"},
+                                         Rule{"zero_window_byte",
+                                              [](Wire& w) {
+                                                  w.client(0, "ab");
+                                                  w.client(2, "c");
+                                                  w.client(2, "cd");
+                                              },
+                                              "abcd"},
                                          Rule{"garbage_before_the_stream",
                                               [](Wire& w) {
                                                   w.client(-2u, "ZZab");
@@ -218,6 +232,20 @@ INSTANTIATE_TEST_SUITE_P(Reset, ReceiverRule,
                                                   w.client(2, "c");
                                               },
                                               "abc"},
+                                         Rule{"far_ahead_of_the_window",
+                                              [](Wire& w) {
+                                                  w.client(0, "a");
+                                                  w.client(0x10000000, "", kRst);
+                                                  w.client(1, "b");
+                                              },
+                                              "ab"},
+                                         Rule{"far_behind_the_window",
+                                              [](Wire& w) {
+                                                  w.client(0, "a");
+                                                  w.client(-0x10000000u, "", kRst);
+                                                  w.client(1, "b");
+                                              },
+                                              "ab"},
                                          Rule{"discards_out_of_order",
                                               [](Wire& w) {
                                                   w.client(0, "a");
@@ -413,6 +441,15 @@ INSTANTIATE_TEST_SUITE_P(Timestamps, ReceiverRule,
                                               [](Wire& w) {
                                                   stamped_syn(w, 1000);
                                                   w.client(0, "a");
+                                              },
+                                              "a"},
+                                         Rule{"garbage_as_echo",
+                                              [](Wire& w) {
+                                                  stamped_syn(w, 1000);
+                                                  Segment segment = w.segment(0, "a");
+                                                  segment.options.tsval = 1001;
+                                                  segment.options.tsecr = 0xdeadbeef;
+                                                  w.reassembler.on_segment(segment);
                                               },
                                               "a"},
                                          Rule{"not_negotiated",

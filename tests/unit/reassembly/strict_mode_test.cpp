@@ -1,23 +1,8 @@
 // Strict mode: the server's headers decide what is delivered, and when.
-#include <gtest/gtest.h>
-
-#include "unit/reassembly/stream_test_support.h"
+#include "unit/reassembly/strict_fixture.h"
 
 namespace umbra::test {
 namespace {
-
-class Strict : public testing::Test {
-protected:
-    void TearDown() override {
-        wire.reassembler.shutdown(wire.now);
-        EXPECT_TRUE(wire.observer.closes());
-        EXPECT_EQ(wire.observer.ledger.in_flight.bytes, 0u);
-        EXPECT_EQ(wire.observer.ledger.in_flight.flows, 0u);
-        EXPECT_EQ(wire.worker.reassembly_bytes, 0u);
-        EXPECT_FALSE(wire.reassembler.waiting());
-    }
-    Wire wire{Mode::strict};
-};
 
 TEST_F(Strict, ASynMakesNoState) {
     wire.syn();
@@ -178,6 +163,16 @@ TEST_F(Strict, FinIsDeliveredWhenAcknowledged) {
     EXPECT_EQ(wire.record()->close_kind, CloseKind::finished);
 }
 
+TEST_F(Strict, BothSidesMayCloseAtOnce) {
+    wire.handshake();
+    wire.client(0, "bye", kAck | kFin);
+    wire.server(0, "", kFin | kAck);
+    EXPECT_EQ(wire.streams(), 0u);
+    wire.server(4);
+    EXPECT_EQ(wire.script(), "bye[fin]");
+    EXPECT_EQ(wire.record()->close_kind, CloseKind::finished);
+}
+
 TEST_F(Strict, ResetWaitsForTheAckOfWhatCameBefore) {
     wire.handshake();
     wire.client(0, "hello");
@@ -303,67 +298,14 @@ TEST_F(Strict, MultipathIsRefused) {
     EXPECT_EQ(wire.observer.muted.size(), 1u);
 }
 
-TEST_F(Strict, ANewSynAckStartsANewGeneration) {
+TEST_F(Strict, MultipathThatTheServerDoesNotSpeakIsPlainTcp) {
+    wire.client_options.mptcp = true;
     wire.handshake();
-    wire.client(0, "old");
-    wire.server(3);
-    wire.move_isn(500000);
-    wire.handshake();
-    wire.client(0, "new");
-    wire.server(3);
-    ASSERT_EQ(wire.streams(), 2u);
-    EXPECT_EQ(wire.script(0), "old");
-    EXPECT_EQ(wire.record(0)->close_kind, CloseKind::reset);
-    EXPECT_EQ(wire.script(1), "new");
-}
-
-TEST_F(Strict, TheOldGenerationsPacketsAreReadAfterTheNewSynAck) {
-    wire.handshake();
-    wire.server(8);
-    wire.server(9, "", kFin | kAck);
-    wire.move_isn(500000);
-    wire.server_offset = 0;
-    wire.syn_ack();
-    wire.server(3);
-    wire.move_isn(kIsn);
-    wire.client(0, "old data");
-    wire.client(8, "", kFin | kAck);
-    wire.move_isn(500000);
-    wire.syn();
-    wire.client(0, "new");
-    wire.drained();
-    ASSERT_EQ(wire.streams(), 2u);
-    EXPECT_EQ(wire.script(0), "old data[fin]");
-    EXPECT_EQ(wire.record(0)->close_kind, CloseKind::finished);
-    EXPECT_EQ(wire.script(1), "new");
-}
-
-TEST_F(Strict, RetransmissionsAfterTheEndAreDuplicates) {
-    wire.handshake();
-    wire.client(0, "bye", kAck | kFin);
-    wire.server(4, "", kFin | kAck);
-    ASSERT_TRUE(wire.record()->closed);
-    EXPECT_EQ(wire.worker.flows, 0u);
-    wire.client(0, "bye", kAck | kFin);
-    wire.server(4);
-    EXPECT_EQ(wire.observer.dropped(Reason::duplicate), 3u);
-    EXPECT_EQ(wire.streams(), 1u);
-    EXPECT_EQ(wire.worker.flows + wire.worker.embryos, 0u);
-}
-
-TEST_F(Strict, ATupleUsedAgainMayRunAheadOfItsSynAck) {
-    wire.handshake();
-    wire.client(0, "bye", kAck | kFin);
-    wire.server(4, "", kFin | kAck);
-    wire.move_isn(500000);
-    wire.server_offset = 0;
-    wire.syn();
-    wire.client(0, "new");
-    wire.syn_ack();
-    wire.server(3);
-    ASSERT_EQ(wire.streams(), 2u);
-    EXPECT_EQ(wire.script(1), "new");
-    EXPECT_EQ(wire.record(1)->kind, OpenKind::handshake);
+    wire.client(0, "hello");
+    wire.server(5);
+    EXPECT_EQ(wire.script(), "hello");
+    EXPECT_EQ(wire.observer.dropped_flows(Reason::mptcp), 0u);
+    EXPECT_TRUE(wire.observer.muted.empty());
 }
 
 TEST_F(Strict, MidstreamFlowsBeginAtTheServersAck) {

@@ -100,7 +100,6 @@ void HttpRelay::pass_on(Bytes first, Bytes second) {
     store(first);
     if (!refused_) store(second);
     if (refused_ || !ready(request)) return;
-    become_ready(request);
     const bool gather = request.started && request.unsent > 0 && request.unsent < kGatheredSendBytes;
     gather ? link_.send_soon() : pump();
 }
@@ -121,12 +120,12 @@ void HttpRelay::taken_off(QueuedRequest& request, std::size_t count) {
     request.target->unqueue(count);
 }
 
-bool HttpRelay::ready(const QueuedRequest& request) const {
-    return request.complete || shared_.limits.hold_bytes.exceeded_by(request.received);
-}
-
-void HttpRelay::become_ready(QueuedRequest& request) {
-    if (request.ready_at == 0) request.ready_at = shared_.now;
+// Once it is, it stays so.
+bool HttpRelay::ready(QueuedRequest& request) {
+    if (request.ready_at != 0) return true;
+    if (!request.complete && !shared_.limits.hold_bytes.exceeded_by(request.received)) return false;
+    request.ready_at = shared_.now;
+    return true;
 }
 
 void HttpRelay::end() {
@@ -134,7 +133,7 @@ void HttpRelay::end() {
     if (!receiving_) return;
     receiving_ = false;
     requests_.back().complete = true;
-    become_ready(requests_.back());
+    ready(requests_.back());
     pump();
 }
 

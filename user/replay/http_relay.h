@@ -47,11 +47,10 @@ private:
     };
     enum class Start : std::uint8_t { started, waits, lost };
 
-    bool ready(const QueuedRequest& request) const;
+    bool ready(QueuedRequest& request);
     void accept(const Choice& choice, const RequestHead& head);
     void edit_head(QueuedRequest& request, const RequestHead& head);
     void refuse_incoming(umbra_ledger_row& row, Reason reason);
-    void become_ready(QueuedRequest& request);
     Bytes without_edited_head(QueuedRequest& request, Bytes& bytes);
     void pass_on(Bytes first, Bytes second);
     void store(Bytes bytes);

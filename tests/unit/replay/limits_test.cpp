@@ -35,6 +35,26 @@ TEST(Limits, ASlowReaderFillsTheFlowsQueueAndLosesThatRequest) {
     EXPECT_EQ(error, asio::error::connection_reset);
 }
 
+TEST(Limits, ARequestThatMayBeginEarlyIsNotAskedAgain) {
+    for (std::uint32_t every = 1; every <= 5; ++every) {
+        ReplayLimits limits;
+        limits.hold_bytes.force(every);
+        ReplayHarness harness(limits);
+        ScriptedServer server(harness.io);
+        harness.mirror_to({&server});
+        for (unsigned i = 0; i < 10; ++i) {
+            harness.data(get("/first"));
+            const std::string text = post("/behind", noise(3000));
+            for (std::size_t at = 0; at < text.size(); at += 1000) {
+                harness.data(std::string_view(text).substr(at, 1000));
+                if (at == 0) harness.until([&] { return harness.mirrored() == 2u * i + 1; });
+            }
+            harness.settle();
+        }
+        EXPECT_EQ(harness.mirrored(), 20u) << "every " << every;
+    }
+}
+
 TEST(Limits, AFlowsQueueOfRequestsIsBounded) {
     ReplayLimits limits;
     limits.flow_queue_bytes = 10'000;

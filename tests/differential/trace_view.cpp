@@ -195,13 +195,21 @@ int TraceView::ahead() const {
     return farthest;
 }
 
+// A later packet is older than the bare ACK, which the kernel then refuses, or older than one before it, which the bare
+// ACK may have made young again: half of all timestamps are older than any.
 bool TraceView::bare_timestamps() const {
-    return std::any_of(packets_.begin(), packets_.end(), [this](const Packet& bare) {
+    const auto older = [](const Packet& packet, const Packet* from, const Packet* to) {
+        return std::any_of(from, to, [&packet](const Packet& other) {
+            return other.from_client && other.tcp.options.tsval &&
+                   seq_before(*packet.tcp.options.tsval, *other.tcp.options.tsval);
+        });
+    };
+    const Packet* const first = packets_.data();
+    return std::any_of(packets_.begin(), packets_.end(), [&](const Packet& bare) {
         if (!bare.from_client || !bare.tcp.payload.empty() || (bare.tcp.flags & (kSyn | kFin | kRst)) != 0)
             return false;
-        return bare.tcp.options.tsval && std::any_of(packets_.begin(), packets_.end(), [&bare](const Packet& packet) {
-                   return &packet > &bare && packet.from_client && packet.tcp.options.tsval &&
-                          seq_before(*packet.tcp.options.tsval, *bare.tcp.options.tsval);
+        return bare.tcp.options.tsval && std::any_of(&bare + 1, first + packets_.size(), [&](const Packet& packet) {
+                   return packet.from_client && packet.tcp.options.tsval && older(packet, first, &bare + 1);
                });
     });
 }

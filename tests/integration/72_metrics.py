@@ -94,6 +94,7 @@ def differences(samples, ledger):
                 compare(f"umbra_kernel_dropped_{unit}_total", dropped[unit], rule=rule, reason=reason)
     compare("umbra_capture_cloned_bytes_total", ledger["capture"]["cloned"])
     compare("umbra_capture_captured_bytes_total", ledger["capture"]["captured"])
+    compare("umbra_capture_unreported_bytes", ledger["capture"]["unreported"])
     compare("umbra_capture_queued_bytes", ledger["capture"]["in_queue"])
     compare("umbra_ledger_closes", 1 if ledger["closes"] else 0)
     return out

@@ -253,8 +253,8 @@ def imbalances(ledger):
             if kernel["seen"][unit] != right:
                 out.append(f"{row['rule']}: kernel {unit} seen {kernel['seen'][unit]}, accounted for {right}")
     capture = ledger["capture"]
-    if capture["cloned"] != capture["captured"] + capture["in_queue"]:
-        out.append(f"capture: cloned {capture['cloned']}, captured {capture['captured']}, queue {capture['in_queue']}")
+    if capture["cloned"] != capture["captured"] + capture["unreported"] + capture["in_queue"]:
+        out.append(f"capture does not close: {capture}")
     return out
 
 

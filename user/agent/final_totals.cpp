@@ -34,7 +34,8 @@ void log_totals(const LedgerReading& reading) {
                      print(rule.row.in_flight));
     }
     const LedgerVerdict verdict = close_ledger(reading);
-    spdlog::info("totals closes={} cloned={} captured={}", verdict.closes, verdict.cloned, reading.captured);
+    spdlog::info("totals closes={} cloned={} captured={} unreported={}", verdict.closes, verdict.cloned,
+                 reading.captured, reading.unreported);
     for (const std::string& imbalance : verdict.imbalances) spdlog::error("the ledger does not close: {}", imbalance);
 }
 

@@ -110,10 +110,11 @@ LedgerVerdict close_ledger(const LedgerReading& reading) {
         verdict.cloned += rule.kernel.cloned.bytes;
         judge_rule(rule, verdict.imbalances);
     }
-    verdict.in_queue = static_cast<std::int64_t>(verdict.cloned - reading.captured);
+    verdict.in_queue = static_cast<std::int64_t>(verdict.cloned - reading.captured) - reading.unreported;
     if (verdict.in_queue < 0 || static_cast<std::uint64_t>(verdict.in_queue) > reading.queue_capacity) {
         verdict.imbalances.push_back("capture: cloned " + std::to_string(verdict.cloned) + ", captured " +
-                                     std::to_string(reading.captured) + ", the queues hold at most " +
+                                     std::to_string(reading.captured) + ", unreported " +
+                                     std::to_string(reading.unreported) + ", the queues hold at most " +
                                      std::to_string(reading.queue_capacity));
     }
     verdict.closes = verdict.imbalances.empty();

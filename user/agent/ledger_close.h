@@ -23,13 +23,14 @@ struct LedgerReading {
     // clone then arrives as many packets.
     std::uint64_t forgotten_clones = 0;  // of rules whose slots were given to others
     std::uint64_t captured = 0;          // by all workers, read before the rules' counters
+    std::int64_t unreported = 0;         // see hand_over.h
     std::uint64_t queue_capacity = 0;    // of all capture queues
 };
 
 struct LedgerVerdict {
     bool closes = true;
     std::uint64_t cloned = 0;
-    std::int64_t in_queue = 0;  // cloned, not yet captured; negative: captured what nobody cloned
+    std::int64_t in_queue = 0;  // cloned, to be captured yet; negative: captured what nobody cloned
     std::vector<std::string> imbalances;
 };
 
@@ -53,7 +54,8 @@ bool is_zero(const umbra_rule_counters& kernel);
 void settle_dead(umbra_ledger_row& row);
 
 // It closes when, for every rule, the kernel's seen = cloned + dropped (without ring_full), every unit's
-// seen = mirrored + dropped + in flight, and what was cloned but not captured fits in the capture queues.
+// seen = mirrored + dropped + in flight, and what was cloned, neither captured nor unreported, fits in the capture
+// queues.
 LedgerVerdict close_ledger(const LedgerReading& reading);
 
 }  // namespace umbra::agent

@@ -84,6 +84,7 @@ Result<LedgerReading> LedgerReader::read_once() const {
     LedgerReading reading;
     reading.forgotten_clones = book_.forgotten_clones;
     reading.queue_capacity = queue_capacity_;
+    reading.unreported = hand_over_.unreported();
     for (unsigned i = 0; i < datapath_.workers(); ++i) reading.captured += worker(i).captured_bytes;
     for (const auto& [slot, key] : book_.owners) {
         auto rule = read_slot(book_, slot);
@@ -95,10 +96,33 @@ Result<LedgerReading> LedgerReader::read_once() const {
     return reading;
 }
 
+bool LedgerReader::may_be_unreported() const {
+    if (lost_terminator_) return true;
+    const auto drops = datapath_.queue_drops();
+    return drops && *drops > 0;
+}
+
+HandOver::Look LedgerReader::look(const LedgerReading& reading) const {
+    return {close_ledger(reading).cloned, reading.captured, datapath_.queues_empty()};
+}
+
+Result<LedgerReading> LedgerReader::read_settled() const {
+    auto reading = read_once();
+    if (!reading || close_ledger(*reading).in_queue == 0 || !may_be_unreported()) return reading;
+    const HandOver::Look before = look(*reading);
+    if (!before.queues_empty) return reading;
+    std::this_thread::sleep_for(kPause);
+    reading = read_once();
+    if (!reading) return reading;
+    hand_over_.settle(before, look(*reading));
+    reading->unreported = hand_over_.unreported();
+    return reading;
+}
+
 Result<LedgerReading> LedgerReader::read() const {
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (true) {
-        auto reading = read_once();
+        auto reading = read_settled();
         if (!reading || close_ledger(*reading).closes || std::chrono::steady_clock::now() >= deadline) return reading;
         std::this_thread::sleep_for(kPause);
     }
@@ -107,6 +131,7 @@ Result<LedgerReading> LedgerReader::read() const {
 umbra_worker_row LedgerReader::worker(unsigned index) const { return load(workers_[index]); }
 
 void LedgerReader::settle_dead_workers() {
+    lost_terminator_ = true;
     for (unsigned i = 0; i < datapath_.workers(); ++i) {
         for (const auto& [slot, key] : book_.owners) settle_dead(ledger_[i * UMBRA_MAX_RULES + slot]);
         umbra_worker_row& row = workers_[i];

@@ -4,13 +4,14 @@
 // Nothing stops for a reading, so one can fall between two writes that belong together. A row that does not balance is
 // read again, and so is the whole, for up to kPatience; what balances then is a state that was there. What still does
 // not balance is broken. The worker's captured packets are read before the kernel's clones, so that packets that pass
-// meanwhile appear as "in queue".
+// meanwhile appear as "in queue". What does not come at rest is settled by hand_over.h.
 #pragma once
 
 #include <chrono>
 #include <map>
 #include <string>
 
+#include "agent/hand_over.h"
 #include "agent/ledger_close.h"
 #include "base/result.h"
 #include "loader/datapath.h"
@@ -49,6 +50,9 @@ private:
         std::uint64_t forgotten_clones = 0;
     };
     Result<LedgerReading> read_once() const;
+    Result<LedgerReading> read_settled() const;
+    bool may_be_unreported() const;
+    HandOver::Look look(const LedgerReading& reading) const;
     Result<umbra_rule_counters> read_kernel(std::uint32_t slot) const;
     umbra_ledger_row read_row(unsigned worker, std::uint32_t slot) const;
     Result<RuleReading> read_slot(const Book& book, std::uint32_t slot) const;
@@ -59,6 +63,8 @@ private:
     Book book_;
     Book next_;
     std::uint64_t queue_capacity_ = 0;
+    bool lost_terminator_ = false;
+    mutable HandOver hand_over_;  // learnt by reading
 };
 
 }  // namespace umbra::agent

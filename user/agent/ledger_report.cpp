@@ -71,7 +71,11 @@ Json ledger_report(const LedgerReading& reading) {
     }
     return {{"closes", verdict.closes},
             {"rules", std::move(rules)},
-            {"capture", {{"cloned", verdict.cloned}, {"captured", reading.captured}, {"in_queue", verdict.in_queue}}},
+            {"capture",
+             {{"cloned", verdict.cloned},
+              {"captured", reading.captured},
+              {"unreported", reading.unreported},
+              {"in_queue", verdict.in_queue}}},
             {"imbalances", verdict.imbalances}};
 }
 

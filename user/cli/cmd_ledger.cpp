@@ -67,9 +67,11 @@ std::string ledger_text(const Json& ledger) {
     for (const Json& rule : part(ledger, "rules")) text += rule_text(rule);
     if (!text.empty()) text.erase(0, 1);
     const Json& capture = part(ledger, "capture");
-    text += fmt::format("{}payload bytes cloned {}, captured {}, in queue {}: ", text.empty() ? "" : "\n",
-                        with_thousands(number(capture, "cloned")), with_thousands(number(capture, "captured")),
-                        with_thousands(number(capture, "in_queue")));
+    text += fmt::format("{}payload bytes cloned {}, captured {}, ", text.empty() ? "" : "\n",
+                        with_thousands(number(capture, "cloned")), with_thousands(number(capture, "captured")));
+    if (const auto unreported = number(capture, "unreported"); unreported != 0)
+        text += fmt::format("unreported {}, ", with_thousands(unreported));
+    text += fmt::format("in queue {}: ", with_thousands(number(capture, "in_queue")));
     if (part(ledger, "closes") == true) return text + "the ledger closes\n";
     text += "THE LEDGER DOES NOT CLOSE\n";
     for (const Json& imbalance : part(ledger, "imbalances")) {

@@ -4,8 +4,10 @@
 #include <linux/if_tun.h>
 #include <linux/pkt_sched.h>
 #include <net/if.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -77,6 +79,27 @@ Result<void> CaptureDevice::configure(NetlinkSocket& netlink, std::uint32_t queu
     up.header(link);
     if (const int error = netlink.exchange(up)) return os_error("set up, capture device '" + name_ + "'", error);
     return {};
+}
+
+bool CaptureDevice::is_empty() const {
+    std::vector<pollfd> queues;
+    for (const UniqueFd& queue : queues_) queues.push_back({queue.get(), POLLIN, 0});
+    return ::poll(queues.data(), queues.size(), 0) == 0;
+}
+
+Result<std::uint64_t> CaptureDevice::dropped(NetlinkSocket& netlink) const {
+    ifinfomsg link{};
+    link.ifi_index = static_cast<int>(ifindex_);
+    NetlinkMessage request(RTM_GETLINK, 0);
+    request.header(link);
+    rtnl_link_stats64 stats{};
+    const int error = netlink.exchange(request, [&](const NetlinkReply& reply) {
+        if (reply.type != RTM_NEWLINK) return;
+        const auto found = reply.attributes<ifinfomsg>().find(IFLA_STATS64);
+        if (found) std::memcpy(&stats, found->data(), std::min(found->size(), sizeof(stats)));
+    });
+    if (error) return os_error("read statistics, capture device '" + name_ + "'", error);
+    return stats.tx_dropped;
 }
 
 Result<void> CaptureDevice::steer_by(int program_fd) {

@@ -3,7 +3,8 @@
 //
 // A full queue is exact: without a qdisc the transmit function's own result comes back from bpf_clone_redirect,
 // NET_XMIT_DROP for "no room", and the program counts it under the rule. Frames that are read begin with a
-// virtio_net_hdr (10 bytes); super-segments up to 64 KiB stay whole, larger ones (BIG TCP) are cut by the kernel.
+// virtio_net_hdr (10 bytes); super-segments up to 64 KiB stay whole. The kernel cuts larger ones (BIG TCP) and those of
+// a kind that a TUN device cannot take (IPv4 with a fixed identification); the result is then the last piece's.
 #pragma once
 
 #include <cstdint>
@@ -38,6 +39,9 @@ public:
     std::uint32_t ifindex() const { return ifindex_; }
     // Non-blocking; index = worker. They may be duplicated to another process.
     int queue_fd(unsigned worker) const { return queues_[worker].get(); }
+    bool is_empty() const;  // all queues
+    // Packets that found no room, the pieces of cut super-segments one by one.
+    Result<std::uint64_t> dropped(NetlinkSocket& netlink) const;
 
 private:
     CaptureDevice() = default;

@@ -117,6 +117,16 @@ Result<umbra_rule_counters> Datapath::rule_counters(std::uint32_t slot) const {
     return counters;
 }
 
+Result<std::uint64_t> Datapath::queue_drops() const {
+    auto netlink = NetlinkSocket::open();
+    if (!netlink) return netlink.error();
+    const auto framed = capture_.dropped(*netlink);
+    if (!framed) return framed;
+    const auto bare = capture_ip_.dropped(*netlink);
+    if (!bare) return bare;
+    return *framed + *bare;
+}
+
 std::vector<AttachPoint> Datapath::attach_points() const {
     std::vector<AttachPoint> points;
     for (const auto& [ifindex, attachment] : attachments_) {

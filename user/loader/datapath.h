@@ -109,6 +109,10 @@ public:
     const std::map<std::string, std::uint32_t>& slots() const { return slots_.living(); }
     Result<umbra_rule_counters> rule_counters(std::uint32_t slot) const;  // all CPUs
 
+    // Of the capture queues, all workers'.
+    bool queues_empty() const { return capture_.is_empty() && capture_ip_.is_empty(); }
+    Result<std::uint64_t> queue_drops() const;  // packets, or pieces of packets, that found no room
+
     std::vector<AttachPoint> attach_points() const;
     const Features& features() const { return features_; }
     bool uses_tcx() const { return !clsact_; }

@@ -46,6 +46,10 @@ constexpr Field kBareAcks[] = {
 constexpr Field kCapture[] = {
     {"cloned", {"umbra_capture_cloned_bytes_total", "Payload bytes that the kernel handed to the capture device."}},
     {"captured", {"umbra_capture_captured_bytes_total", "Payload bytes that the terminator read from its queues."}},
+    {"unreported",
+     {"umbra_capture_unreported_bytes",
+      "Payload bytes cloned that no queue will yield; negative: that came although counted as queue_full.",
+      Kind::gauge}},
     {"in_queue", {"umbra_capture_queued_bytes", "Payload bytes cloned and not read yet.", Kind::gauge}},
 };
 constexpr Field kVerdict[] = {

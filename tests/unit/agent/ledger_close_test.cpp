@@ -74,6 +74,20 @@ TEST(CloseLedger, TheQueuesHoldWhatIsBetweenKernelAndWorkersAndNoMore) {
     EXPECT_EQ(close_ledger(reading).in_queue, -1);
 }
 
+TEST(CloseLedger, WhatNoResultReportedIsNotInTheQueues) {
+    auto reading = exact_reading();
+    reading.captured = 4400;
+    reading.unreported = 98;
+    EXPECT_TRUE(close_ledger(reading).closes);
+    EXPECT_EQ(close_ledger(reading).in_queue, 2);
+    reading.captured = 4598;
+    reading.unreported = -100;
+    EXPECT_TRUE(close_ledger(reading).closes);
+    EXPECT_EQ(close_ledger(reading).in_queue, 2);
+    reading.unreported = 0;
+    EXPECT_FALSE(close_ledger(reading).closes);
+}
+
 TEST(CloseLedger, ClonesOfForgottenRulesCount) {
     auto reading = exact_reading();
     reading.forgotten_clones = 12;

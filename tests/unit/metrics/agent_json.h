@@ -38,7 +38,7 @@ inline constexpr const char* kRealLedger = R"json({
  "closes": true,
  "rules": [
   {"rule": "default/mirror-traffic-to-httbin-v2", "kernel": {"seen": {"packets": 106, "bytes": 242548}, "cloned": {"packets": 106, "bytes": 242548}, "server": {"packets": 244, "bytes": 412708}, "bare_acks": {"packets": 112, "bytes": 0}, "dropped": {}}, "seen": {"flows": 4, "requests": 262, "bytes": 242548}, "mirrored": {"flows": 4, "requests": 262, "bytes": 242004}, "dropped": {"duplicate": {"flows": 0, "requests": 0, "bytes": 544}}, "in_flight": {"flows": 0, "requests": 0, "bytes": 0}}],
- "capture": {"cloned": 242548, "captured": 242548, "in_queue": 0},
+ "capture": {"cloned": 242548, "captured": 242548, "unreported": 0, "in_queue": 0},
  "imbalances": []})json";
 
 }  // namespace umbra::metrics

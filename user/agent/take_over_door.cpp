@@ -124,8 +124,8 @@ void TakeOverDoor::on_taken() {
 void TakeOverDoor::expect(Step step, milliseconds patience) {
     step_ = step;
     deadline_.expires_after(patience);
-    deadline_.async_wait([this](const asio::error_code& error) {
-        if (!error) on_deadline();
+    deadline_.async_wait([this, step](const asio::error_code& error) {
+        if (!error && step_ == step) on_deadline();  // it may have been due already when the step was made
     });
 }
 

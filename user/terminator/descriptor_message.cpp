@@ -59,7 +59,9 @@ Result<DescriptorMessage> receive_message(int channel, const std::string& what) 
     header.msg_iovlen = 1;
     header.msg_control = &control;
     header.msg_controllen = sizeof control;
-    const auto got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
+    auto got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
+    // Reported once, and before the last words of a peer that ended with a message of ours unread.
+    if (got < 0 && errno == ECONNRESET) got = ::recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
     if (got < 0 && errno == ECONNRESET) return DescriptorMessage{};
     if (got < 0) return failed("receive " + what);
     take_descriptors(header, message.fds);

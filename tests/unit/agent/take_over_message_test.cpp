@@ -160,6 +160,16 @@ TEST(TakeOverMessage, WhoDiesAfterGoLeavesTheLinksThatCame) {
     EXPECT_EQ(got->links.size(), 1u);
 }
 
+TEST(TakeOverMessage, ARefusalIsReadEvenIfTheOtherSideEndedWithOurWordsUnread) {
+    Channel channel;
+    ASSERT_TRUE(send_ready(channel.other.get(), true));
+    send_refusal(channel.one.get(), {ErrorCode::failure, "it took too long", {}});
+    channel.one.reset();
+    const auto got = receive_go(channel.other.get());
+    ASSERT_FALSE(got);
+    EXPECT_EQ(got.error().message, "it took too long");
+}
+
 TEST(TakeOverMessage, AnEndIsAnErrorWithoutWordsAndARefusalOneWithThem) {
     Channel channel;
     send_refusal(channel.one.get(), {ErrorCode::failure, "it is stopping", "try again"});

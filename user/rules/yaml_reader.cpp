@@ -24,6 +24,10 @@ bool starts_document(std::string_view line) {
     return line.substr(0, 3) == "---" && (line.size() == 3 || line[3] == ' ' || line[3] == '\t' || line[3] == '\r');
 }
 
+bool ends_document(std::string_view line) {
+    return line.substr(0, 3) == "..." && line.find_first_not_of(" \t\r", 3) == std::string_view::npos;
+}
+
 std::vector<Chunk> split_documents(std::string_view text) {
     std::vector<Chunk> chunks;
     std::uint32_t line = 0, first_line = 0;
@@ -35,8 +39,14 @@ std::vector<Chunk> split_documents(std::string_view text) {
             begin = at;
             first_line = line;
         }
+        const bool ends = ends_document(text.substr(at, end - at));
         at = end + 1;
         ++line;
+        if (ends && at < text.size()) {
+            chunks.push_back({text.substr(begin, at - begin), first_line});
+            begin = at;
+            first_line = line;
+        }
     }
     if (begin < text.size()) chunks.push_back({text.substr(begin), first_line});
     return chunks;
@@ -223,7 +233,7 @@ std::string syntax_hint(std::string_view message) {
     return "";
 }
 
-// More than one document only where "..." ends one.
+// More than one document only where "..." with a comment behind it ends one.
 void read_chunk(const SourceText& source, const Chunk& chunk, Diagnostics& diagnostics,
                 std::vector<YamlDocument>& documents) {
     std::istringstream stream{std::string(chunk.text)};

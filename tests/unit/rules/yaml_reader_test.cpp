@@ -20,6 +20,16 @@ Read read(const std::string& text) {
     return result;
 }
 
+TEST(YamlReader, DocumentsThatDotsEndHaveTheirOwnText) {
+    const auto result = read("a: 1\n...\nb: 2\n... \n---\nc: '...'\n...\n");
+    ASSERT_EQ(result.documents.size(), 3u);
+    EXPECT_TRUE(result.diagnostics.empty());
+    EXPECT_EQ(result.documents[0].text, "a: 1\n...\n");
+    EXPECT_EQ(result.documents[1].text, "b: 2\n...\n");
+    EXPECT_EQ(result.documents[2].text, "c: '...'\n...\n");
+    EXPECT_EQ(result.documents[1].root.value("b")->at, (Position{3, 4}));
+}
+
 TEST(YamlReader, KeepsPositionsAcrossDocuments) {
     const auto result = read("# comment\na: 1\n---\n\nb:\n  - c: x\n--- # again\n{d: e}\n");
     ASSERT_EQ(result.documents.size(), 3u);

@@ -9,6 +9,7 @@
 #include <asio/post.hpp>
 #include <cerrno>
 #include <cstring>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -101,7 +102,11 @@ void Connection::close(bool reset) {
 }
 
 void Connection::close_socket(bool reset) {
-    if (tls_ && connected_ && !reset) reset = !tls_->close();
+    try {
+        if (tls_ && connected_ && !reset) reset = !tls_->close();
+    } catch (const std::bad_alloc&) {  // destructors come here
+        reset = true;
+    }
     tls_.reset();
     if (reset) {
         const linger now{1, 0};

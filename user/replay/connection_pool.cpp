@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <asio/post.hpp>
+#include <new>
 #include <utility>
 
 #include "replay/mirror_link.h"
@@ -63,9 +64,16 @@ ServeSoonList::~ServeSoonList() = default;
 
 void ServeSoonList::add(const std::shared_ptr<ServeSoonList>& list, asio::io_context& io, Target& target) {
     if (std::exchange(target.pool.serve_soon_, true)) return;
-    list->targets.emplace_back(&target);
-    if (std::exchange(list->posted, true)) return;
-    asio::post(io, [list] { list->run(); });
+    const std::size_t before = list->targets.size();
+    try {
+        list->targets.emplace_back(&target);
+        if (list->posted) return;
+        asio::post(io, [list] { list->run(); });
+        list->posted = true;
+    } catch (const std::bad_alloc&) {  // destructors come here; the tick serves who waits
+        if (list->targets.size() > before) list->targets.pop_back();
+        target.pool.serve_soon_ = false;
+    }
 }
 
 void ServeSoonList::run() {

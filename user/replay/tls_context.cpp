@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "base/unique_fd.h"
 
@@ -69,9 +70,13 @@ int TlsContext::new_session(ssl_st* ssl, ssl_session_st* session) {
     const auto* key = static_cast<const std::string*>(SSL_get_app_data(ssl));
     if (!key) return 0;
     auto& sessions = self->sessions_;
-    if (sessions.size() >= kSessions && !sessions.contains(*key)) sessions.erase(sessions.begin());
-    sessions[*key].reset(session);
-    return 1;
+    try {
+        if (sessions.size() >= kSessions && !sessions.contains(*key)) sessions.erase(sessions.begin());
+        sessions[*key].reset(session);
+        return 1;
+    } catch (const std::bad_alloc&) {  // not through OpenSSL's frames; the next connection shakes hands in full
+        return 0;
+    }
 }
 
 void TlsContext::resume(ssl_st* ssl, const std::string& key) {

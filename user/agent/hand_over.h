@@ -3,7 +3,8 @@
 //   - The kernel cuts some super-segments for the capture device and reports the last piece's fate for the whole.
 //     Pieces that found no room were counted as cloned, pieces that did were counted as queue_full.
 //   - A worker that was killed takes along the packet that it had read and not counted.
-// In both cases the flows notice what is missing; here the account is put right. Nothing else may explain a difference.
+// The flows notice the first by the hole, and the second ends all flows of that worker; here the account is put right.
+// Nothing else may explain a difference.
 #pragma once
 
 #include <cstdint>

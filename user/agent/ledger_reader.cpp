@@ -108,9 +108,10 @@ HandOver::Look LedgerReader::look(const LedgerReading& reading) const {
 
 Result<LedgerReading> LedgerReader::read_settled() const {
     auto reading = read_once();
-    if (!reading || close_ledger(*reading).in_queue == 0 || !may_be_unreported()) return reading;
+    if (!reading) return reading;
     const HandOver::Look before = look(*reading);
-    if (!before.queues_empty) return reading;
+    const bool settled = before.difference() == hand_over_.unreported();
+    if (settled || !before.queues_empty || !may_be_unreported()) return reading;
     std::this_thread::sleep_for(kPause);
     reading = read_once();
     if (!reading) return reading;
